@@ -1,0 +1,89 @@
+# Two commands matter: `make lab` opens the course, `make test` proves that it works. Both make
+# .venv where it is missing. Written for GNU make 3.81, which is what macOS has.
+#
+# PYTHON      the Python that makes .venv:          make lab PYTHON=python3.12
+# LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
+# NAMES       which notebooks to refresh:           make notebooks NAMES="00 02"
+#
+# On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
+# a GPU, set PIP_EXTRA_INDEX_URL to PyTorch's CPU package index (see pytorch.org, "Get started")
+# before the first `make`: the pin torch==X is met by X+cpu too, and pip prefers that one.
+
+PYTHON ?= python3
+LAB_FLAGS ?=
+NAMES ?=
+UV_FLAGS ?=
+
+PYTHONS := 3.11 3.12 3.13
+FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
+VENV_PYTHON := .venv/bin/python
+# Written last, so that an interrupted set-up does not look finished.
+INSTALLED := .venv/.installed
+# JupyterLab refuses to run as root unless told; in a container there often is nobody else.
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check format notebooks models constraints clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1 -- /p' Makefile
+
+lab: $(INSTALLED) ## open the course in JupyterLab
+	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+
+test: $(INSTALLED) ## unit tests, then every notebook from top to bottom
+	$(VENV_PYTHON) -m pytest
+	HF_HUB_OFFLINE=1 $(VENV_PYTHON) -m pytest --nbmake --nbmake-timeout=300 notebooks
+
+check: $(INSTALLED) ## lint and formatting, notebooks included
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m ruff format --check
+
+format: $(INSTALLED) ## mend what `make check` complains of, where a machine can
+	$(VENV_PYTHON) -m ruff check --fix-only
+	$(VENV_PYTHON) -m ruff format
+
+notebooks: $(INSTALLED) ## run the notebooks in place and refresh their committed outputs
+	$(VENV_PYTHON) tools/notebooks.py $(NAMES)
+
+models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
+	$(VENV_PYTHON) data/recipe/make_models.py
+
+# Keeps every pin that still fits; `make constraints UV_FLAGS=--upgrade` moves them all. Left out:
+# CUDA's packages, which torch pins itself (and a CPU build has none), and what is for browsers only.
+constraints: $(INSTALLED) ## refresh constraints.txt after a change in pyproject.toml
+	cp constraints.txt .venv/constraints.txt
+	$(VENV_PYTHON) -m uv pip compile -q pyproject.toml --all-extras --universal \
+		--python-version $(firstword $(PYTHONS)) --no-annotate --no-header $(UV_FLAGS) \
+		-o .venv/constraints.txt
+	{ sed -n '/^#/p' constraints.txt; grep -vE '^(nvidia-|cuda-|triton|httpx2-jsfetch)' .venv/constraints.txt; } \
+		> .venv/constraints.new
+	mv .venv/constraints.new constraints.txt
+
+clean: ## remove .venv and everything built or cached
+	rm -rf .venv build dist .pytest_cache .ruff_cache
+	find snahelpers tests tools data notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# One sentence on what is wrong, before anything is made. Plain sh and a print that Python 2 knows.
+CHECK_PYTHON = version=`$(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null`; \
+	case " $(PYTHONS) " in \
+	*" $${version%.*} "*) ;; \
+	*) echo "make: this course needs Python $(firstword $(PYTHONS)) to $(lastword $(PYTHONS)), but" \
+		"'$(PYTHON)' is $${version:+Python }$${version:-not a Python that runs here}: install one" \
+		"and name it, for example 'make lab PYTHON=python3.12'." >&2; exit 1;; \
+	esac
+
+# Not there, or a link to a Python that has been removed since.
+ifneq ($(shell test -x $(VENV_PYTHON) && echo works),works)
+$(INSTALLED): new-venv
+endif
+.PHONY: new-venv
+new-venv:
+
+# An interrupted `venv` can leave a Python behind that is not one of its own or has no pip: anew.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(VENV_PYTHON) -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || \
+		{ $(CHECK_PYTHON); echo "Making .venv"; $(PYTHON) -m venv --clear .venv; }
+	$(VENV_PYTHON) -m pip install -c constraints.txt -e ".[lab,test]"
+	@touch $@
