@@ -1,0 +1,27 @@
+"""The errors a learner meets. Each message names the value, what was expected, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SNAError(ValueError):
+    """Something was asked for that cannot be done; the message says what to change."""
+
+
+class ModelError(SNAError):
+    """A model cannot be found, is not safe to load, or has no neurons to amplify."""
+
+
+class DataError(SNAError):
+    """A task, a text or a data file is not what it should be."""
+
+
+class SilentEditError(SNAError):
+    """An amplification was in place, a forward pass ran, and nothing was amplified."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A question that names the choices which look like `name`, or nothing if none does."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(by_lower[match]) for match in near)}?" if near else ""

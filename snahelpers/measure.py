@@ -1,0 +1,167 @@
+"""What a model answers: probabilities, log-odds, ranks and entropy as one tidy DataFrame."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.amplify import Amplification, amplify
+from snahelpers.errors import DataError, SNAError
+from snahelpers.tasks import Task, prompt_groups, target_ids, token_id
+
+COLUMNS = (
+    *("task", "split", "prompt", "target"),
+    *("p", "logodds", "rank", "top1", "top1_p", "entropy"),
+)
+
+
+def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
+    """How the model answers every example of a task (the paper's section 3.4, baseline included).
+
+    Args:
+        model: From `load_model`, amplified or not.
+        task: Its targets must be one token each for this model.
+
+    Returns:
+        One row an example, in the task's order: task, split, prompt, target, p (probability of
+        the target), logodds (natural logarithm of p / (1 - p)), rank (1 is the likeliest token;
+        equals share the better rank), top1 and top1_p (the likeliest token and its probability),
+        entropy (of the next token, in nats).
+
+    Raises:
+        DataError: no examples, a prompt that is empty or too long, a target of several tokens.
+    """
+    if not len(task):
+        raise DataError(f"{task.name} has no examples to measure. Choose its other split?")
+    targets = target_ids(model, task)
+    rows: list[dict] = [{} for _ in task.examples]
+    for indices, tokens in prompt_groups(model, task.prompts):
+        logits = next_logits(model, tokens)
+        numbers = _describe(logits, targets[indices].to(logits.device))
+        for place, *values in zip(
+            indices.tolist(), *(n.tolist() for n in numbers.values()), strict=True
+        ):
+            rows[place] = dict(zip(numbers, values, strict=True))
+    for row, example in zip(rows, task.examples, strict=True):
+        row["top1"] = model.to_string([row["top1"]])
+        row |= {"task": task.name, "split": example.split}
+        row |= {"prompt": example.prompt, "target": example.target}
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def next_tokens(model: TransformerBridge, prompt: str, k: int = 10) -> pd.DataFrame:
+    """The k likeliest next tokens of a prompt: token, id and p, likeliest first.
+
+    Raises:
+        DataError: the prompt is empty or too long.
+        SNAError: k is below 1 or above the size of the vocabulary.
+    """
+    p = _next_distribution(model, prompt)
+    ids = _likeliest(p, k)
+    words = [model.to_string([i]) for i in ids.tolist()]
+    return pd.DataFrame({"token": words, "id": ids.tolist(), "p": p[ids].tolist()})
+
+
+def next_token_change(
+    model: TransformerBridge,
+    prompt: str,
+    *amplifications: Amplification,
+    always: str | None = None,
+    k: int = 10,
+) -> pd.DataFrame:
+    """What amplifying does to the next token of a prompt.
+
+    Args:
+        model: From `load_model`.
+        prompt: What comes before the token.
+        amplifications: What to amplify, together.
+        always: A token that is listed however unlikely it is: the answer, for instance.
+        k: How many tokens are listed beside it: those that are likeliest before or after.
+
+    Returns:
+        One row a token, likeliest before amplification first: token, id, and its probability
+        before and after.
+
+    Raises:
+        DataError: the prompt is empty or too long, or `always` is not one token.
+        SNAError: k or an amplification is out of range.
+    """
+    before = _next_distribution(model, prompt)
+    with amplify(model, *amplifications):
+        after = _next_distribution(model, prompt)
+    chosen = set(_likeliest(torch.maximum(before, after), k).tolist())
+    if always is not None:
+        chosen.add(token_id(model, always))
+    ids = sorted(chosen, key=lambda i: (-float(before[i]), i))
+    words = [model.to_string([i]) for i in ids]
+    return pd.DataFrame(
+        {"token": words, "id": ids, "before": before[ids].tolist(), "after": after[ids].tolist()}
+    )
+
+
+@torch.no_grad()
+def neutral_perplexity(model: TransformerBridge, texts: Sequence[str]) -> float:
+    """Perplexity on ordinary text: exp of the mean loss a token, in nats, over all texts' tokens.
+
+    What an amplification does to text that has nothing to do with the task; a token with nothing
+    before it (the first, where the model has no beginning-of-sequence token) is not predicted.
+
+    Raises:
+        DataError: no texts, or none in which a token can be predicted.
+    """
+    losses = []
+    for _, tokens in prompt_groups(model, texts):
+        logp = _precise(model(tokens)[:, :-1]).log_softmax(dim=-1)
+        losses.append(-logp.gather(-1, tokens[:, 1:, None]).flatten().cpu())
+    loss = torch.cat(losses)
+    if not len(loss):
+        raise DataError("No token can be predicted: every text is a single token. Use sentences.")
+    return float(loss.mean().exp())
+
+
+@torch.no_grad()
+def next_logits(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
+) -> Float[Tensor, "batch vocab"]:
+    """The logits of the token after the last one, in float32 (float64 for a float64 model)."""
+    return _precise(model(tokens)[:, -1])
+
+
+def _next_distribution(model: TransformerBridge, prompt: str) -> Float[Tensor, " vocab"]:
+    """The probability of every token to come next, on the CPU."""
+    [(_, tokens)] = prompt_groups(model, [prompt])
+    return next_logits(model, tokens)[0].softmax(dim=-1).cpu()
+
+
+def _likeliest(p: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:
+    """The ids of the k likeliest tokens, likeliest first; of equals the lower id."""
+    if not 1 <= k <= len(p):
+        raise SNAError(f"k = {k} tokens is out of range: the vocabulary has 1 to {len(p)}.")
+    return p.sort(descending=True, stable=True).indices[:k]
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """At least float32: probabilities in half precision have two or three digits."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _describe(
+    logits: Float[Tensor, "batch vocab"], targets: Int[Tensor, " batch"]
+) -> dict[str, Tensor]:
+    """The measured columns, one value a row of logits."""
+    logp = logits.log_softmax(dim=-1)
+    target_logp = logp.gather(-1, targets[:, None]).squeeze(-1)
+    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
+    others = logp.scatter(-1, targets[:, None], -torch.inf).logsumexp(dim=-1)
+    top1_logp, top1 = logp.max(dim=-1)
+    return {
+        "p": target_logp.exp(),
+        "logodds": target_logp - others,
+        "rank": (logp > target_logp[:, None]).sum(dim=-1) + 1,
+        "top1": top1,
+        "top1_p": top1_logp.exp(),
+        "entropy": torch.special.entr(logp.exp()).sum(dim=-1),
+    }

@@ -1,0 +1,76 @@
+"""Checks say ⏳ to stubs, ✓ to solutions, and name the mistake in the wrong answers people give."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+import snahelpers as sna
+from snahelpers.check import Exercise
+
+EXERCISES = {name: e for name, e in vars(sna.check).items() if isinstance(e, Exercise)}
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_right_answer_passes(name):
+    exercise = EXERCISES[name]
+    assert exercise(exercise.right).passed
+    assert repr(exercise(exercise.right)) == f"✓ {exercise.praise}"
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_each_mistake_gets_its_own_hint(name):
+    exercise = EXERCISES[name]
+    assert len(exercise.mistakes) >= 2
+    for hint, mistake in exercise.mistakes.items():
+        assert repr(exercise(mistake)) == f"✗ {hint}"
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_what_is_not_an_answer_is_told_so(name):
+    exercise = EXERCISES[name]
+    assert exercise(...).mark == "⏳"
+    assert exercise(lambda *args: ...).mark == "⏳"
+    assert exercise(lambda *args: None).mark == "⏳"
+    assert exercise(0.07).mark == "✗"
+    assert "ZeroDivisionError" in exercise(lambda *args: 1 / 0).message
+    assert exercise(lambda *args: "three").mark == "✗"
+
+
+def test_an_unknown_mistake_is_shown_where_it_happens():
+    verdict = sna.check.zone(lambda p: 1)
+    assert verdict.mark == "✗" and "0.07" in verdict.message
+
+
+def _exercises():
+    """Each exercise cell with the solution that stands collapsed below it."""
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, 4).cells
+        for i, cell in enumerate(cells):
+            if "exercise" in cell.metadata.get("tags", ()):
+                solution = re.search(r"```python\n(.*?)```", cells[i + 1].source, re.DOTALL)
+                yield pytest.param(cell.source, solution[1], id=f"{path.stem[:2]}-{cell.id}")
+
+
+def _last_value(source: str):
+    """Run a cell's source and return what its last line gives."""
+    *lines, last = TransformerManager().transform_cell(source).rstrip().splitlines()
+    names = {"sna": sna}
+    exec("\n".join(lines), names)
+    return eval(last, names)
+
+
+@pytest.mark.parametrize("stub, solution", list(_exercises()))
+def test_stubs_wait_and_solutions_pass(stub, solution):
+    call = stub.rstrip().splitlines()[-1]
+    assert call.startswith("sna.check.")
+    assert _last_value(stub).mark == "⏳"
+    assert _last_value(f"{solution}\n{call}").passed
+
+
+def test_every_exercise_is_used_in_a_notebook():
+    used = " ".join(path.read_text("utf-8") for path in NOTEBOOKS)
+    assert [name for name in EXERCISES if f"sna.check.{name}(" not in used] == []

@@ -1,0 +1,248 @@
+"""Models load safely, quietly and offline, with working neuron sites; or one sentence says why."""
+
+import json
+import logging
+import shutil
+import types
+import warnings
+from pathlib import Path
+
+import huggingface_hub.errors
+import pytest
+import torch
+import transformers
+from transformer_lens.model_bridge import TransformerBridge
+
+import factory
+import snahelpers as sna
+from snahelpers import checkpoints, models
+
+
+@pytest.fixture
+def gpt2_copy(tmp_path) -> Path:
+    return Path(shutil.copytree(factory.folder("gpt2"), tmp_path / "copy"))
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A stand-in for the hub: `hub(error)` fails so, `hub(files)` has those files."""
+
+    def stand_in(answer):
+        def model_info(self, name, files_metadata):
+            if isinstance(answer, Exception):
+                raise answer
+            siblings = [types.SimpleNamespace(rfilename=f, size=s) for f, s in answer.items()]
+            return types.SimpleNamespace(siblings=siblings)
+
+        monkeypatch.setattr(checkpoints.HfApi, "model_info", model_info)
+        monkeypatch.setattr(checkpoints, "_cached", lambda name: None)
+
+    return stand_in
+
+
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_loads_in_eval_mode_without_gradients(family):
+    model = factory.load(family)
+    assert isinstance(model, TransformerBridge)
+    assert not any(module.training for module in model.modules())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert model.cfg.model_name == family
+
+
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_gives_the_logits_of_plain_transformers(family):
+    model = factory.load(family, torch.float64)
+    tokens = model.to_tokens(factory.PROMPTS[0])
+    with torch.no_grad():
+        expected = factory.plain(family, torch.float64)(tokens).logits
+    torch.testing.assert_close(model(tokens), expected, **factory.tolerance(family))
+
+
+def test_half_precision_files_run_in_float32(tmp_path):
+    folder = factory.save("gpt2", tmp_path / "half", torch.float16)
+    model = sna.load_model(folder)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model("The cat").dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_runs_in_half_precision_if_asked(dtype):
+    assert factory.load("gpt2", dtype)("The cat").dtype == dtype
+
+
+def test_default_is_the_environments_model_then_minnow(monkeypatch):
+    asked = []
+
+    def locate(name):
+        asked.append(name)
+        raise sna.ModelError("stop")
+
+    monkeypatch.setattr(models, "locate", locate)
+    for setting in ("some/model", ""):
+        monkeypatch.setenv("SNA_MODEL", setting)
+        with pytest.raises(sna.ModelError):
+            sna.load_model()
+    assert asked == ["some/model", "minnow"]
+
+
+def test_embedded_models_are_the_folders_in_data(monkeypatch, tmp_path, gpt2_copy):
+    monkeypatch.setattr(checkpoints, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    (tmp_path / "models").mkdir()
+    gpt2_copy.rename(tmp_path / "models" / "sprat")
+    (tmp_path / "models" / "not-a-model").mkdir()
+    assert sna.embedded_models() == ["sprat"]
+    assert sna.load_model("sprat").cfg.model_name == "sprat"
+
+
+def test_loading_is_silent_and_leaves_settings_alone(capfd):
+    def settings():
+        return (
+            transformers.utils.logging.get_verbosity(),
+            transformers.utils.logging.is_progress_bar_enabled(),
+            logging.root.manager.disable,
+            list(warnings.filters),
+        )
+
+    before = settings()
+    sna.load_model(factory.folder("gpt2"))
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    assert settings() == before
+
+
+@pytest.mark.parametrize("name", ["minow", "Minnow"])
+def test_unknown_name_suggests_embedded_models(hub, monkeypatch, name):
+    monkeypatch.setattr(checkpoints, "embedded_models", lambda: ["minnow", "minnow-dimmed"])
+    hub(huggingface_hub.errors.OfflineModeIsEnabled("offline"))
+    with pytest.raises(sna.ModelError, match=f"no model '{name}'. Did you mean 'minnow'"):
+        sna.load_model(name)
+
+
+def test_unknown_name_suggests_well_known_models(hub):
+    hub(ConnectionError())
+    with pytest.raises(sna.ModelError, match="Did you mean 'gpt2-medium'"):
+        sna.load_model("gpt2-medum")
+
+
+@pytest.mark.parametrize("name", ["gpt2-medium", "someone/their-model"])
+def test_no_network_names_three_ways_out(hub, name):
+    hub(ConnectionError("no route"))
+    with pytest.raises(sna.ModelError, match="cannot be reached") as error:
+        sna.load_model(name)
+    for way_out in ("embedded model", "connect", "folder", "HF_HOME"):
+        assert way_out in str(error.value)
+
+
+def test_download_says_size_and_source_and_takes_only_what_is_needed(hub, monkeypatch, capsys):
+    hub({"model.safetensors": 548_000_000, "pytorch_model.bin": 9e9, "onnx/model.safetensors": 9e9})
+    folder, asked = factory.folder("gpt2"), {}
+
+    def snapshot_download(name, **options):
+        asked.update(options)
+        return folder
+
+    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
+    monkeypatch.setattr(checkpoints, "snapshot_download", snapshot_download)
+    model = sna.load_model("someone/model")
+    assert model.cfg.model_name == "someone/model"
+    printed = capsys.readouterr().out
+    assert "someone/model" in printed and "548 MB" in printed and "https://" in printed
+    assert "*.safetensors" not in asked["allow_patterns"] and "*.bin" not in asked["allow_patterns"]
+
+
+def test_hub_model_with_only_pickles_is_refused_before_download(hub):
+    hub({"config.json": 1, "pytorch_model.bin": 10})
+    with pytest.raises(sna.ModelError, match=r"pytorch_model.bin, a pickle.*save_pretrained"):
+        sna.load_model("someone/old")
+
+
+def test_hub_mixture_of_experts_is_refused_before_download(hub, monkeypatch):
+    hub({"model.safetensors": 90e9})
+    folder = factory.folder("mixtral")
+    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
+    with pytest.raises(sna.ModelError, match=r"someone/moe .*mixture of experts"):
+        sna.load_model("someone/moe")
+
+
+def test_folder_that_does_not_exist():
+    with pytest.raises(sna.ModelError, match=r"no folder ./nowhere"):
+        sna.load_model("./nowhere")
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_folder_that_lacks_a_file_names_it(gpt2_copy, file):
+    (gpt2_copy / file).unlink()
+    with pytest.raises(sna.ModelError, match=f"{file} is missing"):
+        sna.load_model(gpt2_copy)
+
+
+def test_folder_that_lacks_a_part_of_the_weights_names_it(gpt2_copy):
+    shard = "model-00001-of-00002.safetensors"
+    (gpt2_copy / "model.safetensors").rename(gpt2_copy / shard)
+    index = {"weight_map": {"a": shard, "b": "model-00002-of-00002.safetensors"}}
+    (gpt2_copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(sna.ModelError, match=r"model-00002-of-00002.safetensors is missing"):
+        sna.load_model(gpt2_copy)
+
+
+def test_pickle_weights_are_refused_without_being_opened(gpt2_copy):
+    (gpt2_copy / "model.safetensors").unlink()
+    (gpt2_copy / "pytorch_model.bin").write_bytes(b"not even a pickle")
+    with pytest.raises(sna.ModelError, match=r"pytorch_model.bin, a pickle.*convert"):
+        sna.load_model(gpt2_copy)
+
+
+def test_damaged_weights_are_one_sentence(gpt2_copy):
+    (gpt2_copy / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(sna.ModelError, match="could not load it"):
+        sna.load_model(gpt2_copy)
+
+
+def test_remote_code_is_never_run(gpt2_copy):
+    config = json.loads((gpt2_copy / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}
+    (gpt2_copy / "config.json").write_text(json.dumps(config))
+    (gpt2_copy / "mine.py").write_text("raise SystemExit('this code must not run')")
+    with pytest.raises(sna.ModelError):
+        sna.load_model(gpt2_copy)
+
+
+def test_mixture_of_experts_is_refused_by_name():
+    with pytest.raises(sna.ModelError, match=r"MixtralForCausalLM.*mixture of experts \(4"):
+        sna.load_model(factory.folder("mixtral"))
+
+
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_neuron_site_is_what_transformer_lens_calls_hook_post(family):
+    model = factory.load(family)
+    for layer in range(model.cfg.n_layers):
+        site = models.neuron_site(model, layer)
+        assert site is model.hook_dict[f"blocks.{layer}.mlp.hook_post"]
+
+
+def test_probe_refuses_edits_without_effect(monkeypatch):
+    model = sna.load_model(factory.folder("gpt2"))
+    with torch.no_grad():
+        model.original_model.transformer.h[1].mlp.c_proj.weight.zero_()
+    with pytest.raises(sna.ModelError, match="layer 1 changes nothing"):
+        models.check_neuron_sites(model)
+
+
+def test_probe_refuses_a_model_without_a_site():
+    model = sna.load_model(factory.folder("gpt2"))
+    del model.blocks[2].mlp.out
+    with pytest.raises(sna.ModelError, match=r"no neuron site .* layer 2"):
+        models.check_neuron_sites(model)
+
+
+@pytest.mark.parametrize("layer", [-1, 3, 1.0, True, "1"])
+def test_layer_out_of_range(layer):
+    with pytest.raises(sna.SNAError, match="0 to 2"):
+        models.neuron_site(factory.load("gpt2"), layer)
+
+
+def test_bos_is_recognised_by_its_id():
+    gpt2, neox = factory.load("gpt2"), factory.load("neox")
+    tokens = gpt2.to_tokens("The cat")
+    assert models.is_bos(gpt2, tokens).tolist() == [[True, False, False]]
+    assert not models.is_bos(neox, neox.to_tokens("The cat")).any()

@@ -1,0 +1,65 @@
+"""Figures are opaque, repeatable, labelled, and shown with their alt text."""
+
+import pandas as pd
+import pytest
+
+from snahelpers import plots
+
+TOKENS = pd.DataFrame(
+    {"token": [" a", "b\n", " c"], "before": [0.5, 0.3, 0.1], "after": [0.1, 0.3, 0.5]}
+)
+TASKS = pd.DataFrame({"task": ["x", "y"], "before": [0.01, 0.5], "after": [0.2, 0.4]})
+POINTS = pd.DataFrame({"x": [0, 1, 2] * 2, "y": [1.0, 2.0, 3.0] * 2, "by": ["a"] * 3 + ["b"] * 3})
+SCORES = pd.DataFrame(
+    {"layer": [0, 0, 1], "score": [0.1, -0.2, 0.3], "chosen": [True, False, True]}
+)
+
+FIGURES = {
+    "next_tokens": lambda: plots.next_tokens(TOKENS, " c", "title"),
+    "dumbbells": lambda: plots.dumbbells(TASKS, "title"),
+    "lines": lambda: plots.lines(POINTS, "x", "y", "by", title="t", xlabel="x", ylabel="y", mark=1),
+    "scatter": lambda: plots.scatter(
+        POINTS,
+        "x",
+        "y",
+        highlight=[True] + [False] * 5,
+        title="t",
+        xlabel="x",
+        ylabel="y",
+        label="l",
+    ),
+    "scores_by_layer": lambda: plots.scores_by_layer(SCORES, title="t", ylabel="y", label="l"),
+    "paper_claim": plots.paper_claim,
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_labelled_opaque_and_the_same_twice(name):
+    figure = FIGURES[name]()
+    ax = figure.axes[0]
+    assert ax.get_title(loc="left") and ax.get_xlabel()
+    assert figure.get_facecolor() == ax.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    assert plots.to_png(figure) == plots.to_png(FIGURES[name]())
+
+
+def test_figures_do_not_gather_in_pyplot():
+    from matplotlib import pyplot
+
+    for make in FIGURES.values():
+        make()
+    assert pyplot.get_fignums() == []
+
+
+def test_show_displays_one_picture_with_its_alt_text(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
+    plots.show(plots.paper_claim(), alt="what is seen")
+    [((bundle,), options)] = shown
+    assert set(bundle) == {"image/png", "text/plain"} and bundle["text/plain"] == "what is seen"
+    assert options == {"raw": True, "metadata": {"image/png": {"alt": "what is seen"}}}
+
+
+def test_the_answer_stands_out_among_the_tokens():
+    labels = plots.next_tokens(TOKENS, " c", "t").axes[0].get_yticklabels()
+    assert [label.get_fontweight() for label in labels] == ["normal", "normal", "bold"]
+    assert labels[1].get_text() == r"b\n"

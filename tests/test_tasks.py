@@ -1,0 +1,172 @@
+"""Data files are read whole or refused with a sentence that names file and row."""
+
+import pytest
+import torch
+
+import factory
+import snahelpers as sna
+
+HEADER = "task,domain,difficulty,split,prompt,target\n"
+ROW = "sums,maths,easy,select,Two plus two is, four\n"
+
+
+def write(path, content: str | bytes):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.fixture
+def csv(tmp_path):
+    return lambda content: write(tmp_path / "mine.csv", content)
+
+
+def test_reads_tasks_in_order_and_keeps_text_as_it_is(csv):
+    path = csv(
+        "﻿task,gpt2_id,domain,difficulty,split,prompt,target\r\n"
+        "sums,7,maths,easy,select,One plus one is, 2\r\n"
+        'code,8,coding,hard,test,"def f(x):\n    return", x\r\n'
+        "sums,9,maths,easy,test,NA plus null is, nan\r\n"
+    )
+    tasks = sna.load_tasks(path)
+    assert list(tasks) == ["sums", "code"]
+    assert tasks["sums"] == sna.Task(
+        "sums",
+        "maths",
+        "easy",
+        (
+            sna.Example("One plus one is", " 2", "select"),
+            sna.Example("NA plus null is", " nan", "test"),
+        ),
+    )
+    assert tasks["code"].prompts == ["def f(x):\n    return"]
+
+
+def test_split_keeps_only_its_examples():
+    task = factory.task()
+    assert len(task) == 5
+    assert task.split("select").prompts == task.prompts[::2]
+    assert task.split("test").prompts == task.prompts[1::2]
+    with pytest.raises(sna.DataError, match=r"unknown split 'train'.*select, test"):
+        task.split("train")
+
+
+@pytest.mark.parametrize("target", [" four", ")", "\n", '"'])
+def test_targets_that_follow_their_prompt_naturally_are_accepted(csv, target):
+    path = csv(HEADER + f'a,b,c,test,Two plus two is,"{target.replace(chr(34), chr(34) * 2)}"\n')
+    assert sna.load_tasks(path)["a"].examples[0].target == target
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "lacks the column.*task, domain"),
+        ("task,prompt\nsums,x\n", "mine.csv lacks the column.*domain, difficulty, split, target"),
+        (HEADER.replace(",", ";"), "separated by commas"),
+        (HEADER, "mine.csv has a header and no rows"),
+        (HEADER + ROW + "sums,maths,easy,select,Two\n", "row 3: 5 values for 6 columns"),
+        (HEADER + ROW + ROW.replace("select", "train"), "row 3: unknown split 'train'"),
+        (HEADER + ROW + ROW, "row 3 repeats the prompt of row 2"),
+        (HEADER + ROW + ROW.replace("select", "test"), "row 3 repeats the prompt of row 2"),
+        (HEADER + ROW.replace("Two plus two is", " "), "row 2: the prompt is empty"),
+        (HEADER + ROW.replace(" four", ""), "row 2: the target is empty"),
+        (HEADER + ROW.replace("sums", ""), "row 2: the task is empty"),
+        (HEADER + ROW.replace("two is", "two is "), "row 2: .* ends in a space.*Move the space"),
+        (HEADER + ROW.replace(" four", "four"), "row 2: the target 'four' .*write ' four'"),
+        (HEADER + ROW + ROW.replace("easy", "hard").replace("Two", "2"), "row 3: task sums is"),
+        (HEADER + '"unclosed', "not a CSV row"),
+        ((HEADER + ROW).encode() + "a,b,c,test,Café, x".encode("latin-1"), "0xe9.*line 3.*UTF-8"),
+        ((HEADER + ROW).encode("utf-16"), "0xff at position 0.*save as UTF-8"),
+    ],
+)
+def test_bad_tasks_are_refused_with_file_and_row(csv, content, message):
+    with pytest.raises(sna.DataError, match=message):
+        sna.load_tasks(csv(content))
+
+
+def test_unknown_source_has_near_matches_and_a_missing_file_its_path():
+    with pytest.raises(sna.DataError, match="Did you mean 'ladder'"):
+        sna.load_tasks("lader")
+    with pytest.raises(sna.DataError, match=r"no file nowhere.csv"):
+        sna.load_tasks("nowhere.csv")
+
+
+def test_neutral_is_one_text_a_line(tmp_path):
+    path = write(tmp_path / "neutral.txt", "The sky is blue.\r\n\n  A door is shut. \n")
+    assert sna.load_neutral(path) == ["The sky is blue.", "A door is shut."]
+
+
+def test_no_neutral_text_is_refused(tmp_path):
+    with pytest.raises(sna.DataError, match="at least one neutral text"):
+        sna.load_neutral(write(tmp_path / "neutral.txt", "\n\n"))
+
+
+def test_reviews_are_a_frame(tmp_path):
+    path = write(
+        tmp_path / "reviews.csv",
+        'id,sentence,label,clarity,split\n1,"Slow, but kind.",positive,mixed,test\n',
+    )
+    frame = sna.load_reviews(path)
+    assert frame.to_dict("records") == [
+        {"sentence": "Slow, but kind.", "label": "positive", "clarity": "mixed", "split": "test"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("Good.,postive,clear,test", "row 2: unknown label 'postive'. Did you mean 'positive'"),
+        ("Good.,positive,vague,test", "row 2: unknown clarity 'vague'"),
+        ("Good.,positive,clear,dev", "row 2: unknown split 'dev'"),
+        (" ,positive,clear,test", "row 2: the sentence is empty"),
+    ],
+)
+def test_bad_reviews_are_refused(tmp_path, row, message):
+    path = write(tmp_path / "reviews.csv", f"sentence,label,clarity,split\n{row}\n")
+    with pytest.raises(sna.DataError, match=message):
+        sna.load_reviews(path)
+
+
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_target_ids_are_the_vocabularys(family):
+    model = factory.load(family)
+    ids = sna.target_ids(model, factory.task())
+    assert ids.dtype == torch.long
+    assert [model.to_string([i]) for i in ids.tolist()] == factory.TARGETS
+
+
+def test_target_of_several_tokens_shows_them():
+    task = factory.task(prompts=["The cat sat on the"], targets=[" cathat"])
+    with pytest.raises(sna.DataError, match=r"' cathat' is 3 tokens.*\[' cat', '.*'\]"):
+        sna.target_ids(factory.load("gpt2"), task)
+
+
+def test_groups_are_of_equal_length_and_hold_every_prompt_once():
+    model = factory.load("gpt2")
+    seen = []
+    for indices, tokens in sna.prompt_groups(model, factory.PROMPTS):
+        seen += indices.tolist()
+        for index, row in zip(indices.tolist(), tokens, strict=True):
+            assert torch.equal(row, model.to_tokens(factory.PROMPTS[index])[0])
+    assert sorted(seen) == list(range(len(factory.PROMPTS)))
+
+
+def test_groups_are_bounded():
+    batches = list(sna.prompt_groups(factory.load("gpt2"), ["The cat sat"] * 1000))
+    assert max(tokens.numel() for _, tokens in batches) <= 1024
+    assert torch.cat([indices for indices, _ in batches]).tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("prompts", [[], "The cat", [""], ["A dog", "  "], [None], [factory.END]])
+def test_no_prompt_is_refused(prompts):
+    with pytest.raises(sna.DataError, match=r"empty|at least one text"):
+        list(sna.prompt_groups(factory.load("gpt2"), prompts))
+
+
+def test_a_prompt_may_fill_the_context_and_not_exceed_it():
+    model = factory.load("neox")
+    fits = "The" + " cat" * (factory.CONTEXT - 1)
+    assert next(sna.prompt_groups(model, [fits]))[1].shape == (1, factory.CONTEXT)
+    with pytest.raises(
+        sna.DataError, match=f"65 tokens long; neox reads at most {factory.CONTEXT}"
+    ):
+        list(sna.prompt_groups(model, [fits + " cat"]))
