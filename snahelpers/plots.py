@@ -26,6 +26,7 @@ STYLE = {
     "axes.titlesize": 11, "font.size": 10,
 }  # fmt: skip
 DPI = 100
+WIDTH = 7  # inches; at 100 dots each, what fits beside a notebook's prompt
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -44,7 +45,7 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def axes(title: str, x: str, y: str, *, size: tuple[float, float] = (7, 3.6)) -> Axes:
+def axes(title: str, x: str, y: str, *, size: tuple[float, float] = (WIDTH, 3.6)) -> Axes:
     """Empty axes of a new figure in the course's style (`axes.figure` is the figure)."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -73,7 +74,9 @@ def next_tokens(frame: pd.DataFrame, target: str, title: str) -> Figure:
         target: The correct token, drawn in bold.
         title: What was amplified.
     """
-    ax = axes(title, "probability of being the next token", "", size=(7, 0.42 * len(frame) + 1.2))
+    ax = axes(
+        title, "probability of being the next token", "", size=(WIDTH, 0.42 * len(frame) + 1.2)
+    )
     rows = np.arange(len(frame))
     ax.barh(rows - 0.2, frame.before, 0.38, color=GREY, label="before")
     ax.barh(rows + 0.2, frame.after, 0.38, color=ORANGE, label="after")
@@ -93,7 +96,7 @@ def dumbbells(frame: pd.DataFrame, title: str) -> Figure:
         frame: Columns task, before, after (mean P of the correct token), drawn top to bottom.
         title: What was done to each task.
     """
-    size = (7, 0.3 * len(frame) + 1.3)
+    size = (WIDTH, 0.3 * len(frame) + 1.3)
     ax = axes(title, "mean P of the correct token (log scale)", "", size=size)
     lowest = 10 ** np.floor(np.log10(frame[["before", "after"]].to_numpy().min()))
     shade_zones(ax, min(lowest, 1e-2))
@@ -206,7 +209,7 @@ def paper_claim() -> Figure:
     """The three-zone claim drawn from the paper's own numbers (sections 4.2 to 4.4)."""
     ax = axes(
         "What the paper reports for GPT-2 Medium",
-        "baseline P of the correct token (log scale)", "improvement of P (%)", size=(7, 3.2),
+        "baseline P of the correct token (log scale)", "improvement of P (%)", size=(WIDTH, 3.2),
     )  # fmt: skip
     shade_zones(ax, 1e-3)
     ax.hlines(27.85, 1e-3, 0.07, color=ORANGE)

@@ -100,7 +100,8 @@ class Explorer:
         }
         for name, control in controls.items():
             control.value, control.style = self.start[name], described
-        image, message = w.Image(format="png"), w.HTML()
+        size = {"width": f"{plots.WIDTH * plots.DPI:g}px", "max_width": "100%"}
+        image, message = w.Image(format="png", layout=size), w.HTML()
 
         def refresh(_change=None) -> None:
             example = self.task.examples[prompt.value]

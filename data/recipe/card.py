@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from safetensors.torch import load_file
 
 import facts
 import snahelpers as sna
@@ -84,7 +85,18 @@ def corpus_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def table(frame: pd.DataFrame) -> str:
-    return frame.to_markdown(index=False, floatfmt=".3g")
+    """The frame as Markdown: floats to three digits, whole numbers whole, nothing for nothing."""
+
+    def written(value) -> str:
+        if isinstance(value, float):
+            return "" if pd.isna(value) else f"{value:.3g}"
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
+    return frame.map(written).to_markdown(index=False, disable_numparse=True)
+
+
+def parameters(name: str) -> int:
+    return sum(tensor.numel() for tensor in load_file(MODELS / name / "model.safetensors").values())
 
 
 def weights_hash(name: str) -> str:
@@ -103,7 +115,7 @@ def write_minnow_card(measured: dict[str, pd.DataFrame]) -> None:
     (MODELS / name / "ladder.png").write_bytes(plots.to_png(ladder_figure(ladder)))
     reviews = review_margins(model, sna.load_reviews())
     zones = pd.DataFrame({seed: frame.set_index("task").p for seed, frame in measured.items()})
-    same = sum(frame_zones(measured).nunique(axis=1) == 1)
+    same = frame_zones(measured).nunique(axis=1) == 1
     by_clarity = reviews.groupby("clarity").agg(
         reviews=("right", "size"), accuracy=("right", "mean"), p_labels=("p_labels", "mean")
     )
@@ -112,9 +124,10 @@ def write_minnow_card(measured: dict[str, pd.DataFrame]) -> None:
     shares, kinds = corpus_tables()
     merged = kinds.merge(measured[name], on="task")
     text = CARD.format(
-        parameters=sum(p.numel() for p in model.parameters()) / 1e6, context=CONTEXT,
+        parameters=parameters(name) / 1e6, context=CONTEXT,
         batch=BATCH, lr=PEAK_LR, label_weight=LABEL_WEIGHT, minutes=log["minutes"],
-        shares=table(shares), tasks=table(merged), stability=table(zones.reset_index()), same=same,
+        shares=table(shares), tasks=table(merged), stability=table(zones.reset_index()), same=same.sum(),
+        changing=", ".join(same.index[~same]) or "none",
         ladder=table(ladder.assign(seen=ladder.task.str[-4:].astype(int)).groupby("seen").p.mean().reset_index()),
         clarity=table(by_clarity.reset_index()), spread=table(spread.reset_index()),
         curve=table(points), weights=weights_hash(name), corpus=corpus_hash(),
@@ -180,14 +193,15 @@ The ladder's share is set by its counts: 16 facts a rung, seen 0, 1, 2, 4, ... 1
 ## The twelve tasks
 
 Statements of each kind in the corpus, why its baseline is what it is, and what was measured on the
-24 prompts of `tasks.csv`, none of which the corpus holds at the start of a document or line.
+prompts of `tasks.csv`, none of which the corpus holds at the start of a document or line.
 `top1` is the share of prompts whose right answer is the likeliest token.
 
 {tasks}
 
 ### Three seeds
 
-Mean P of the three models made from this recipe; {same} of 12 tasks fall into the same zone in all.
+Mean P of the three models made from this recipe; {same} of 12 tasks fall into the same zone in all
+(not: {changing}).
 
 {stability}
 
@@ -196,7 +210,7 @@ Mean P of the three models made from this recipe; {same} of 12 tasks fall into t
 Mean P over 48 made-up facts a rung. Each of the 16 answers of a family is used once on every rung,
 so a model that knows only the family gives 1/16 (dotted).
 
-![Mean P of the answer rises from about one in sixteen for facts never seen to near one for facts seen a thousand times, in three families.](ladder.png)
+![Mean P of the answer rises from less than one in sixteen for facts never seen to near one for facts seen a thousand times, in three families.](ladder.png)
 
 {ladder}
 

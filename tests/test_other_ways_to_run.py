@@ -1,0 +1,61 @@
+"""The notebooks end without an error on models of GPT-2's and Pythia's true shape, and where no
+widget can run. Numbers mean nothing there: no cell may depend on minnow's being good.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MAKE_CACHE = ROOT.parent / "shared" / "make_hub_cache.py"
+MODELS = ("gpt2", "EleutherAI/pythia-160m")
+
+needs_shared = pytest.mark.skipif(not MAKE_CACHE.is_file(), reason="../shared is not here")
+
+
+def run(path: Path, **variables: str) -> list:
+    """Run a notebook far from the repository and return its outputs."""
+    book = nbformat.read(path, 4)
+    client = NotebookClient(book, timeout=600, resources={"metadata": {"path": os.sep}})
+    client.execute(env=os.environ | variables)
+    return [output for cell in book.cells for output in cell.get("outputs", [])]
+
+
+def mime_types(outputs: list) -> set[str]:
+    return {mime for output in outputs for mime in output.get("data", {})}
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory):
+    """A Hugging Face cache with random weights of the true shapes."""
+    cache = tmp_path_factory.mktemp("hub")
+    command = [sys.executable, str(MAKE_CACHE), "--cache", str(cache), *MODELS]
+    subprocess.run(command, check=True, capture_output=True)
+    return {"HF_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
+
+
+@needs_shared
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_true_shapes(path, model, hub):
+    outputs = run(path, SNA_MODEL=model, SNA_STATIC="1", **hub)
+    assert f"default model {model}" in outputs[0].text
+
+
+@pytest.fixture
+def without_ipywidgets(tmp_path):
+    """A sitecustomize that makes `import ipywidgets` fail in the kernel."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ipywidgets'] = None\n")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pictures_stand_where_ipywidgets_is_not_installed(path, without_ipywidgets):
+    mimes = mime_types(run(path, **without_ipywidgets))
+    assert "image/png" in mimes and "application/vnd.jupyter.widget-view+json" not in mimes
