@@ -29,8 +29,9 @@ PROBE_TEXT = "The cat sat on the mat"
 
 
 def setup() -> None:
-    """Print what a notebook runs on, and let tables show three digits."""
+    """Print what a notebook runs on; let tables show three digits and whole prompts."""
     pd.set_option("display.float_format", "{:.3g}".format)
+    pd.set_option("display.max_colwidth", None)
     packages = ("snahelpers", "transformer-lens", "transformers", "torch")
     print(" · ".join(f"{package} {version(package)}" for package in packages))
     device = "a CUDA GPU" if torch.cuda.is_available() else "the CPU"

@@ -112,6 +112,15 @@ def top_neurons(
     return row.sort(descending=True, stable=True).indices[:k]
 
 
+def loudest_layer(scores: Float[Tensor, "layer d_mlp"], k: int) -> int:
+    """The layer whose k highest scores have the largest mean.
+
+    A guess at where a task lives, and a fragile one: scores spread differently in every layer.
+    """
+    tops = [scores[layer, top_neurons(scores, layer, k)].mean() for layer in range(len(scores))]
+    return int(torch.stack(tops).argmax())
+
+
 def contrastive_neurons(
     scores: Float[Tensor, "layer d_mlp"], layer: int, k: int
 ) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
