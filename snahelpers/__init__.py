@@ -9,8 +9,6 @@ with sna.amplify(model, sna.Amplification(8, sna.top_neurons(scores, 8, k=10), 2
     print(sna.measure(model, task))
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from snahelpers import check, plots
 from snahelpers.amplify import Amplification, amplify
 from snahelpers.checkpoints import embedded_models
@@ -24,9 +22,9 @@ from snahelpers.neurons import (
     differential_activation,
     less_negative,
     loudest_layer,
+    max_activating_contexts,
     mean_activations,
     random_neurons,
-    top_contexts,
     top_neurons,
 )
 from snahelpers.tasks import (
@@ -40,11 +38,6 @@ from snahelpers.tasks import (
 )
 from snahelpers.widgets import Explorer
 from snahelpers.zones import zone
-
-try:
-    __version__ = version("snahelpers")
-except PackageNotFoundError:  # a checkout that was not installed
-    __version__ = "0+unknown"
 
 __all__ = [
     "Amplification",
@@ -68,6 +61,7 @@ __all__ = [
     "load_reviews",
     "load_tasks",
     "loudest_layer",
+    "max_activating_contexts",
     "mean_activations",
     "measure",
     "neutral_perplexity",
@@ -78,7 +72,6 @@ __all__ = [
     "random_neurons",
     "setup",
     "target_ids",
-    "top_contexts",
     "top_neurons",
     "zone",
 ]

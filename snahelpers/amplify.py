@@ -6,6 +6,7 @@ hooks multiply activations while the `with` block runs and are removed when it e
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,16 +48,20 @@ class Amplification:
         """Check what needs no model, and keep the neurons as a tuple."""
         neurons = _as_indices(self.neurons)
         object.__setattr__(self, "neurons", neurons)
-        object.__setattr__(self, "multiplier", float(self.multiplier))
         if not neurons:
             raise SNAError("An amplification needs at least one neuron; the list is empty.")
-        if repeated := sorted({neuron for neuron in neurons if neurons.count(neuron) > 1}):
+        if repeated := [neuron for neuron, count in Counter(neurons).items() if count > 1]:
             raise SNAError(f"Neuron(s) {repeated} are named twice. Name each neuron once.")
-        if not math.isfinite(self.multiplier) or self.multiplier < 0:
+        try:
+            multiplier = float(self.multiplier)
+        except (TypeError, ValueError):
+            multiplier = math.nan
+        if not math.isfinite(multiplier) or multiplier < 0:
             raise SNAError(
-                f"The multiplier {self.multiplier} is not a finite number of at least 0. Use 1 to "
-                "change nothing, more to amplify, less to mute."
+                f"The multiplier {self.multiplier!r} is not a finite number of at least 0. Use 1 "
+                "to change nothing, more to amplify, less to mute."
             )
+        object.__setattr__(self, "multiplier", multiplier)
         if self.positions not in ("all", "last"):
             raise SNAError(f"positions is 'all' or 'last', not {self.positions!r}.")
 
@@ -183,8 +188,10 @@ def _watching(model: TransformerBridge, passes: _Passes, edits: Sequence[_Edit])
 
 def _as_indices(neurons: Sequence[int] | Int[Tensor, " neuron"]) -> tuple[int, ...]:
     """The neurons as plain whole numbers, whatever kind of list they came in."""
-    values = neurons.tolist() if hasattr(neurons, "tolist") else neurons
     try:
+        values = list(neurons.tolist() if hasattr(neurons, "tolist") else neurons)
+        if any(isinstance(value, bool) for value in values):  # a mask, not a list of indices
+            raise TypeError
         return tuple(operator.index(value) for value in values)
     except TypeError:
         raise SNAError(

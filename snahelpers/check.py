@@ -4,8 +4,9 @@ A check knows a right answer and the mistakes people make, each with the sentenc
 compares what functions do on a few inputs, never how they are written.
 """
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ class Exercise:
     cases: Sequence[tuple]
     mistakes: dict[str, Callable]
     praise: str
-    call: Callable[[Callable, tuple], Any] = field(default=lambda answer, case: answer(*case))
+    # A copy, so that an answer which edits its input cannot spoil the next one.
+    call: Callable[[Callable, tuple], Any] = lambda answer, case: answer(*copy.deepcopy(case))
 
     def __call__(self, answer: Callable) -> Verdict:
         """Compare `answer` with the right one and with the known mistakes."""
@@ -86,9 +88,8 @@ def _unfinished(value: Any) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     """Equal numbers in equal shapes, up to rounding; anything that is not numbers is unequal."""
-    try:
-        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    except (TypeError, ValueError):
+    a, b = (np.asarray(x.detach() if isinstance(x, torch.Tensor) else x) for x in (a, b))
+    if a.dtype.kind not in "bif":
         return False
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-7, equal_nan=True)
 

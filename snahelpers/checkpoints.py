@@ -4,6 +4,8 @@ Only safetensors are read: pickle weights (`.bin`, `.pt`) can run any code when 
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,7 +16,6 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
-from huggingface_hub.hf_api import ModelInfo
 
 from snahelpers.errors import ModelError, did_you_mean
 from snahelpers.files import data_path
@@ -95,8 +96,18 @@ def _missing_shards(folder: Path) -> list[str]:
     index = folder / "model.safetensors.index.json"
     if not index.is_file() or (folder / "model.safetensors").is_file():
         return []
-    shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    shards = set(_read_json(index).get("weight_map", {}).values())
     return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except ValueError:  # not JSON, or not UTF-8
+        content = None
+    if not isinstance(content, dict):
+        raise ModelError(f"{file} is damaged: expected a JSON object. Save or download it again.")
+    return content
 
 
 def _pickle_problem(place: str, file: str) -> str:
@@ -110,7 +121,7 @@ def _pickle_problem(place: str, file: str) -> str:
 
 def _refuse_experts(name: str, config_file: Path) -> None:
     """Raise if the configuration is of a mixture of experts: it has no single neuron layer."""
-    config = json.loads(config_file.read_text("utf-8"))
+    config = _read_json(config_file)
     experts = next((config[key] for key in EXPERT_COUNTS if config.get(key)), 0)
     if experts:
         kind = (config.get("architectures") or [config.get("model_type", "model")])[0]
@@ -132,18 +143,21 @@ def _cached(name: str) -> Path | None:
 
 def _download(name: str) -> Path:
     """Fetch a hub model's safetensors, configuration and tokenizer, and say how much it is."""
-    info = _describe(name)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    weights = [file for file in sizes if any(fnmatch(file, pattern) for pattern in WEIGHTS)]
-    if not weights:
-        pickles = sorted(file for file in sizes if file.endswith(PICKLES))
-        raise ModelError(
-            _pickle_problem(name, pickles[0]) if pickles else f"{name} has no model.safetensors."
-        )
-    _refuse_experts(name, Path(hf_hub_download(name, "config.json")))
-    size = sum(sizes[file] for file in weights) / 1e6
-    print(f"Downloading {name} from {HfApi().endpoint}: {size:,.0f} MB of safetensors")
-    return _checked(_snapshot(name), name)
+    with _hub_errors(name):
+        info = HfApi().model_info(name, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        weights = [file for file in sizes if any(fnmatch(file, pattern) for pattern in WEIGHTS)]
+        if not weights:
+            raise ModelError(_no_safetensors(name, list(sizes)))
+        _refuse_experts(name, Path(hf_hub_download(name, "config.json")))
+        size = sum(sizes[file] for file in weights) / 1e6
+        print(f"Downloading {name} from {HfApi().endpoint}: {size:,.0f} MB of safetensors")
+        return _checked(_snapshot(name), name)
+
+
+def _no_safetensors(name: str, files: list[str]) -> str:
+    pickles = sorted(file for file in files if file.endswith(PICKLES))
+    return _pickle_problem(name, pickles[0]) if pickles else f"{name} has no model.safetensors."
 
 
 def _snapshot(name: str, **options: bool) -> Path:
@@ -151,8 +165,9 @@ def _snapshot(name: str, **options: bool) -> Path:
     return Path(snapshot_download(name, allow_patterns=NEEDED, ignore_patterns="*/*", **options))
 
 
-def _describe(name: str) -> ModelInfo:
-    """What the hub says about `name`, or the sentence that says why it says nothing."""
+@contextmanager
+def _hub_errors(name: str) -> Iterator[None]:
+    """Turn whatever the hub, or its absence, raises into one sentence with a way out."""
     choices = [*embedded_models(), *WELL_KNOWN]
     unknown = ModelError(
         f"There is no model {name!r}.{did_you_mean(name, choices)} Models that ship with this "
@@ -160,7 +175,9 @@ def _describe(name: str) -> ModelInfo:
         "Hugging Face hub."
     )
     try:
-        return HfApi().model_info(name, files_metadata=True)
+        yield
+    except ModelError:
+        raise
     except GatedRepoError:
         raise ModelError(
             f"{name} asks you to accept its licence: do so on its page at {HfApi().endpoint}, "

@@ -20,6 +20,13 @@ class SilentEditError(SNAError):
     """An amplification was in place, a forward pass ran, and nothing was amplified."""
 
 
+def check_range(what: str, value: int, low: int, high: int) -> None:
+    """Raise SNAError unless `value` is a whole number from `low` to `high`."""
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not (whole and low <= value <= high):
+        raise SNAError(f"{what} {value!r} is out of range: expected {low} to {high}.")
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """A question that names the choices which look like `name`, or nothing if none does."""
     by_lower = {choice.lower(): choice for choice in choices}

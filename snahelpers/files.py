@@ -51,14 +51,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
         DataError: unreadable file, missing columns, a row of the wrong length, or no rows.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    header = next(reader, [])
-    if missing := [column for column in columns if column not in header]:
-        raise DataError(
-            f"{path.name} lacks the column(s) {', '.join(missing)}. Its first row is "
-            f"{','.join(header)!r}; it should name {', '.join(columns)}, separated by commas."
-        )
-    number = 1
+    number, rows = 1, 0
     try:
+        header = next(reader, [])
+        _check_header(path, header, columns)
         for number, values in enumerate(reader, start=2):
             if not values:  # a blank line
                 continue
@@ -67,8 +63,19 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
                     f"{path.name}, row {number}: {len(values)} values for {len(header)} columns. "
                     "Put values that contain a comma or a quote into double quotes."
                 )
+            rows += 1
             yield number, dict(zip(header, values, strict=True))
     except csv.Error as error:
         raise DataError(f"{path.name}, near row {number + 1}: not a CSV row ({error}).") from None
-    if number == 1:
+    if not rows:
         raise DataError(f"{path.name} has a header and no rows. Add at least one example.")
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if missing := [column for column in columns if column not in header]:
+        raise DataError(
+            f"{path.name} lacks the column(s) {', '.join(missing)}. Its first row is "
+            f"{','.join(header)!r}; it should name {', '.join(columns)}, separated by commas."
+        )
+    if len(set(header)) < len(header):
+        raise DataError(f"{path.name} names a column twice: {','.join(header)!r}. Remove one.")

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplify import Amplification, amplify
-from snahelpers.errors import DataError, SNAError
+from snahelpers.errors import DataError, check_range
 from snahelpers.tasks import Task, prompt_groups, target_ids, token_id
 
 COLUMNS = (
@@ -36,20 +36,14 @@ def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
     """
     if not len(task):
         raise DataError(f"{task.name} has no examples to measure. Choose its other split?")
-    targets = target_ids(model, task)
-    rows: list[dict] = [{} for _ in task.examples]
+    targets, parts = target_ids(model, task), []
     for indices, tokens in prompt_groups(model, task.prompts):
-        logits = next_logits(model, tokens)
-        numbers = _describe(logits, targets[indices].to(logits.device))
-        for place, *values in zip(
-            indices.tolist(), *(n.tolist() for n in numbers.values()), strict=True
-        ):
-            rows[place] = dict(zip(numbers, values, strict=True))
-    for row, example in zip(rows, task.examples, strict=True):
-        row["top1"] = model.to_string([row["top1"]])
-        row |= {"task": task.name, "split": example.split}
-        row |= {"prompt": example.prompt, "target": example.target}
-    return pd.DataFrame(rows, columns=COLUMNS)
+        numbers = _describe(next_logits(model, tokens), targets[indices].to(tokens.device))
+        columns = {name: values.tolist() for name, values in numbers.items()}
+        parts.append(pd.DataFrame(columns, index=indices.tolist()))
+    frame = pd.DataFrame([vars(example) for example in task.examples]).join(pd.concat(parts))
+    frame["top1"] = [model.to_string([token]) for token in frame.top1]
+    return frame.assign(task=task.name)[list(COLUMNS)]
 
 
 def next_tokens(model: TransformerBridge, prompt: str, k: int = 10) -> pd.DataFrame:
@@ -138,8 +132,7 @@ def _next_distribution(model: TransformerBridge, prompt: str) -> Float[Tensor, "
 
 def _likeliest(p: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:
     """The ids of the k likeliest tokens, likeliest first; of equals the lower id."""
-    if not 1 <= k <= len(p):
-        raise SNAError(f"k = {k} tokens is out of range: the vocabulary has 1 to {len(p)}.")
+    check_range("the number of tokens", k, 1, len(p))
     return p.sort(descending=True, stable=True).indices[:k]
 
 

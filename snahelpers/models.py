@@ -22,7 +22,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers.utils import logging as transformers_logging
 
 from snahelpers.checkpoints import locate
-from snahelpers.errors import ModelError, SNAError
+from snahelpers.errors import ModelError, check_range
 
 DEFAULT_MODEL = "minnow"
 PROBE_TEXT = "The cat sat on the mat"
@@ -80,7 +80,7 @@ def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
         SNAError: the model has no such layer.
         ModelError: the layer has no such site.
     """
-    check_layer(layer, model.cfg.n_layers)
+    check_range("layer", layer, 0, model.cfg.n_layers - 1)
     try:
         return model.blocks[layer].mlp.out.hook_in
     except AttributeError:
@@ -89,12 +89,6 @@ def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
             f"is a {type(model.blocks[layer]).__name__} without one. Use a dense model, such as "
             "'minnow' or 'gpt2-medium'."
         ) from None
-
-
-def check_layer(layer: int, n_layers: int) -> None:
-    """Raise SNAError unless `layer` is a whole number from 0 to n_layers - 1."""
-    if isinstance(layer, bool) or not hasattr(layer, "__index__") or not 0 <= layer < n_layers:
-        raise SNAError(f"layer {layer!r} is out of range: this model has 0 to {n_layers - 1}.")
 
 
 def is_bos(model: TransformerBridge, tokens: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:

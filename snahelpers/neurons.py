@@ -14,8 +14,8 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import DataError, SNAError
-from snahelpers.models import check_layer, is_bos, neuron_site
+from snahelpers.errors import DataError, SNAError, check_range
+from snahelpers.models import is_bos, neuron_site
 from snahelpers.tasks import prompt_groups
 
 
@@ -116,6 +116,9 @@ def loudest_layer(scores: Float[Tensor, "layer d_mlp"], k: int) -> int:
     """The layer whose k highest scores have the largest mean.
 
     A guess at where a task lives, and a fragile one: scores spread differently in every layer.
+
+    Raises:
+        SNAError: k is out of range, or a score is not finite.
     """
     tops = [scores[layer, top_neurons(scores, layer, k)].mean() for layer in range(len(scores))]
     return int(torch.stack(tops).argmax())
@@ -155,7 +158,7 @@ def less_negative(
     return (scores[layer, neurons] > 0) & (task_means[layer, neurons] < 0)
 
 
-def top_contexts(
+def max_activating_contexts(
     model: TransformerBridge, texts: Sequence[str], *, layer: int, neuron: int, k: int = 8
 ) -> pd.DataFrame:
     """Where one neuron fires hardest: the k texts with its largest activation on any token.
@@ -168,9 +171,8 @@ def top_contexts(
         DataError: no texts, an empty text, or one longer than the model's context.
         SNAError: the layer or the neuron is out of range.
     """
-    check_layer(layer, model.cfg.n_layers)
-    if not 0 <= neuron < model.cfg.d_mlp:
-        raise SNAError(f"neuron {neuron} is out of range: a layer has 0 to {model.cfg.d_mlp - 1}.")
+    check_range("layer", layer, 0, model.cfg.n_layers - 1)
+    check_range("neuron", neuron, 0, model.cfg.d_mlp - 1)
     rows = []
     for _, tokens in prompt_groups(model, texts):
         fired = _neuron_activations(model, tokens)[layer][..., neuron]
@@ -196,7 +198,7 @@ def random_neurons(
     if exclude is not None:
         allowed[torch.as_tensor(exclude, dtype=torch.long)] = False
     candidates = allowed.nonzero().flatten()
-    _check_count(k, len(candidates))
+    check_range("the number of neurons", k, 1, len(candidates))
     order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(seed))
     return candidates[order[:k]]
 
@@ -229,14 +231,9 @@ def _neuron_activations(
 
 def _layer_scores(scores: Float[Tensor, "layer d_mlp"], layer: int, k: int) -> Tensor:
     """The scores of one layer, if layer and k are in range and the scores can be sorted."""
-    check_layer(layer, len(scores))
-    _check_count(k, scores.shape[1])
+    check_range("layer", layer, 0, len(scores) - 1)
+    check_range("the number of neurons", k, 1, scores.shape[1])
     row = scores[layer]
     if not row.isfinite().all():
         raise SNAError(f"The scores of layer {layer} are not all finite, so none is the highest.")
     return row
-
-
-def _check_count(k: int, available: int) -> None:
-    if isinstance(k, bool) or not hasattr(k, "__index__") or not 1 <= k <= available:
-        raise SNAError(f"k = {k!r} neurons is out of range: 1 to {available} can be chosen.")

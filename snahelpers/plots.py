@@ -15,15 +15,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-GREY, ORANGE, BLUE, GREEN, PINK, YELLOW, SKY = (
-    *("#8c8c8c", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
-)
+from snahelpers.zones import HIGH, LOW
+
+GREY, ORANGE, BLUE, GREEN = "#8c8c8c", "#d55e00", "#0072b2", "#009e73"
+PINK, YELLOW, SKY = "#cc79a7", "#e69f00", "#56b4e9"
 CYCLE = (ORANGE, BLUE, GREEN, PINK, YELLOW, SKY, GREY)
-ZONES = {1: (0.0, 0.07, YELLOW), 2: (0.07, 0.10, PINK), 3: (0.10, 1.0, GREEN)}
+ZONES = {1: (0.0, LOW, YELLOW), 2: (LOW, HIGH, PINK), 3: (HIGH, 1.0, GREEN)}
 STYLE = {
     "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
     "axes.titlesize": 11, "font.size": 10,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),
 }  # fmt: skip
 DPI = 100
 WIDTH = 7  # inches; at 100 dots each, what fits beside a notebook's prompt
@@ -98,30 +100,14 @@ def dumbbells(frame: pd.DataFrame, title: str) -> Figure:
     """
     size = (WIDTH, 0.3 * len(frame) + 1.3)
     ax = axes(title, "mean P of the correct token (log scale)", "", size=size)
-    lowest = 10 ** np.floor(np.log10(frame[["before", "after"]].to_numpy().min()))
-    shade_zones(ax, min(lowest, 1e-2))
+    p = frame[["before", "after"]].clip(lower=1e-12)  # a P that underflows has no logarithm
+    shade_zones(ax, min(10 ** np.floor(np.log10(p.to_numpy().min())), 1e-2))
     rows = np.arange(len(frame))
-    ax.hlines(rows, frame.before, frame.after, color=GREY, lw=2)
-    ax.scatter(
-        frame.before,
-        rows,
-        color="white",
-        edgecolor="black",
-        s=45,
-        zorder=3,
-        label="before",
-        clip_on=False,
-    )
-    ax.scatter(
-        frame.after,
-        rows,
-        color=ORANGE,
-        edgecolor="black",
-        s=45,
-        zorder=4,
-        label="after",
-        clip_on=False,
-    )
+    ax.hlines(rows, p.before, p.after, color=GREY, lw=2)
+    for column, colour in {"before": "white", "after": ORANGE}.items():
+        ax.scatter(
+            p[column], rows, color=colour, ec="black", s=45, zorder=3, label=column, clip_on=False
+        )
     ax.set_yticks(rows, frame.task)
     ax.invert_yaxis()
     ax.margins(y=0.08)
@@ -146,10 +132,10 @@ def lines(
         mark: Where to draw a dotted vertical line, if anywhere.
     """
     ax = axes(title, xlabel, ylabel)
-    for (name, part), colour in zip(frame.groupby(by, sort=False), CYCLE, strict=False):
-        ax.plot(part[x], part[y], color=colour, marker="o", ms=4, label=name)
+    for name, part in frame.groupby(by, sort=False):
+        [line] = ax.plot(part[x], part[y], marker="o", ms=4, label=name)
         if {"low", "high"} <= set(frame.columns):
-            ax.fill_between(part[x], part.low, part.high, color=colour, alpha=0.2, lw=0)
+            ax.fill_between(part[x], part.low, part.high, color=line.get_color(), alpha=0.2, lw=0)
     if mark is not None:
         ax.axvline(mark, color="black", ls=":", lw=1)
     if frame[by].nunique() > 1:

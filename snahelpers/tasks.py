@@ -214,7 +214,7 @@ def _check_row(place: str, row: dict[str, str]) -> None:
             f"{place}: the prompt {row['prompt']!r} ends in a space, which is a token of its own "
             "and hides the answer. Move the space to the front of the target."
         )
-    if row["target"][0].isalnum():
+    if row["target"][0].isalnum() and row["prompt"][-1] not in "\n([{'\"":
         raise DataError(
             f"{place}: the target {row['target']!r} has no space in front. Words inside a text "
             f"begin with theirs: write {' ' + row['target']!r}."

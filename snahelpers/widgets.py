@@ -2,6 +2,7 @@
 
 import html
 import os
+from importlib.util import find_spec
 from typing import Literal
 
 import pandas as pd
@@ -86,7 +87,7 @@ class Explorer:
         """The live widget: every change runs the model and replaces the picture."""
         import ipywidgets as w
 
-        n_layers, d_mlp = self.scores.shape
+        n_layers, most = len(self.scores), max(12, self.start["multiplier"])
         wide, described = {"width": "98%"}, {"description_width": "6em"}
         prompt = w.Dropdown(
             options=[(e.prompt + " …", i) for i, e in enumerate(self.task.examples)],
@@ -94,8 +95,8 @@ class Explorer:
         )  # fmt: skip
         controls = {
             "layer": w.IntSlider(min=0, max=n_layers - 1, description="layer"),
-            "k": w.IntSlider(min=1, max=min(50, d_mlp), description="neurons"),
-            "multiplier": w.FloatSlider(min=0, max=12, step=0.1, description="multiplier"),
+            "k": w.IntSlider(min=1, max=max(50, self.start["k"]), description="neurons"),
+            "multiplier": w.FloatSlider(min=0, max=most, step=0.1, description="multiplier"),
             "source": w.Dropdown(options=["top scores", "random"], description="chosen by"),
         }
         for name, control in controls.items():
@@ -111,8 +112,8 @@ class Explorer:
             except SNAError as error:  # the last good picture stays
                 message.value = f"<b>{html.escape(str(error))}</b>"
             else:
-                image.value, image.alt = plots.to_png(figure), alt
-                message.value = ""
+                image.value = plots.to_png(figure)
+                message.value = f"<p role='status'>{html.escape(alt)}</p>"
 
         for control in (prompt, *controls.values()):
             control.observe(refresh, "value")
@@ -123,10 +124,5 @@ class Explorer:
 
 def widgets_can_run() -> bool:
     """False where SNA_STATIC is set or ipywidgets is not installed."""
-    if os.environ.get("SNA_STATIC", "0") not in ("", "0"):
-        return False
-    try:
-        import ipywidgets  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    wanted = os.environ.get("SNA_STATIC", "0") in ("", "0")
+    return wanted and find_spec("ipywidgets") is not None

@@ -4,8 +4,10 @@ import math
 
 from snahelpers.errors import SNAError
 
+LOW, HIGH = 0.07, 0.10  # of baseline P, for GPT-2 Medium
 
-def zone(p: float, low: float = 0.07, high: float = 0.10) -> int:
+
+def zone(p: float, low: float = LOW, high: float = HIGH) -> int:
     """Zone of a baseline probability: 1 below `low`, 3 above `high`, 2 from one to the other.
 
     The paper's edges belong to GPT-2 Medium and its tasks (section 7.3). It leaves open where the

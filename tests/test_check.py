@@ -74,3 +74,18 @@ def test_stubs_wait_and_solutions_pass(stub, solution):
 def test_every_exercise_is_used_in_a_notebook():
     used = " ".join(path.read_text("utf-8") for path in NOTEBOOKS)
     assert [name for name in EXERCISES if f"sna.check.{name}(" not in used] == []
+
+
+def test_an_answer_that_spoils_its_input_does_not_spoil_the_check():
+    def careless(found, truth):
+        hits = len(set(found) & set(truth))
+        pair = hits / len(found), hits / len(truth)
+        found.clear()
+        return pair
+
+    exercise = sna.check.precision_recall
+    assert exercise(careless).passed and exercise(exercise.right).passed
+
+
+def test_numbers_as_text_are_no_numbers():
+    assert not sna.check.zone(lambda p: str(sna.zone(p))).passed

@@ -4,16 +4,17 @@ import collections
 import difflib
 import itertools
 import re
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import corpus
+import held_out
+import lexicon
 import snahelpers as sna
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = ROOT / "data" / "recipe"
 TOKENIZERS = ROOT.parent / "shared" / "tokenizers"
 TASKS = pd.read_csv(ROOT / "data" / "tasks.csv")
 NAMES = [
@@ -22,21 +23,8 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def recipe():
-    """The recipe's modules, imported as its scripts import each other."""
-    sys.path.insert(0, str(RECIPE))
-    import corpus
-    import facts
-    import held_out
-    import lexicon
-
-    yield {"corpus": corpus, "facts": facts, "held_out": held_out, "lexicon": lexicon}
-    sys.path.remove(str(RECIPE))
-
-
-@pytest.fixture(scope="module")
-def domains(recipe):
-    return recipe["corpus"].documents_by_domain()
+def domains():
+    return corpus.documents_by_domain()
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +96,7 @@ def test_copied_answers_stand_in_the_prompt():
         assert re.search(rf"\b{row.target.strip()}\b", row.prompt), row.prompt
 
 
-def test_rhymes_are_of_one_class_and_not_the_cue_itself(recipe):
-    lexicon = recipe["lexicon"]
+def test_rhymes_are_of_one_class_and_not_the_cue_itself():
     for row in TASKS[TASKS.task.isin(["poetry_easy", "poetry_medium"])].itertuples():
         classes = lexicon.SMALL_RHYMES if row.difficulty == "easy" else lexicon.LARGE_RHYMES
         [rhymes] = [group for group in classes if row.target.strip() in group]
@@ -144,16 +131,15 @@ def test_that_test_can_fail(lines):
     assert _begins_with(lines, {lines[0][:12]}) != set()
 
 
-def test_neutral_text_is_in_neither_the_corpus_nor_the_planting_text(recipe, domains):
+def test_neutral_text_is_in_neither_the_corpus_nor_the_planting_text(domains):
     neutral = sna.load_neutral()
     assert len(neutral) == len(set(neutral)) >= 200
-    planting = recipe["corpus"].neutral_statements(6_000, "planting neutral", set(neutral))
+    planting = corpus.neutral_statements(6_000, "planting neutral", set(neutral))
     sentences = {s for text in domains["neutral"] for s in re.findall(r"[^.]+\.", text)}
     assert not set(neutral) & ({s.strip() for s in sentences} | set(planting))
 
 
-def test_the_shipped_neutral_text_and_reviews_are_what_the_recipe_holds_out(recipe):
-    held_out = recipe["held_out"]
+def test_the_shipped_neutral_text_and_reviews_are_what_the_recipe_holds_out():
     assert sna.load_neutral() == list(held_out.neutral_texts())
     assert sna.load_reviews().to_dict("records") == [
         {k: row[k] for k in ("sentence", "label", "clarity", "split")}

@@ -1,15 +1,14 @@
 """The embedded models are what their cards say; the planted circuit is where its key says."""
 
-import hashlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import card  # the recipe's own measures, so that tests and cards cannot disagree
 import snahelpers as sna
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,17 +18,7 @@ NAMES = [*SEEDS, "minnow-dimmed"]
 
 
 @pytest.fixture(scope="module")
-def card():
-    """The recipe's own measuring functions, so that tests and cards cannot disagree."""
-    sys.path.insert(0, str(ROOT / "data" / "recipe"))
-    import card
-
-    yield card
-    sys.path.remove(str(ROOT / "data" / "recipe"))
-
-
-@pytest.fixture(scope="module")
-def baselines(card):
+def baselines():
     tasks = sna.load_tasks()
     return {name: card.baselines(sna.load_model(name), tasks).set_index("task") for name in NAMES}
 
@@ -45,8 +34,7 @@ def test_a_folder_is_small_half_precision_and_has_a_card_with_its_hash(name):
     assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {
         torch.float16
     }
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    assert digest in (folder / "README.md").read_text("utf-8")
+    assert card.weights_hash(name) in (folder / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,7 +46,7 @@ def test_every_target_is_one_token_and_the_context_is_long_enough(name):
             assert len(sna.target_ids(model, task)) == len(task)
 
 
-def test_the_corpus_is_the_one_in_the_card(card):
+def test_the_corpus_is_the_one_in_the_card():
     assert card.corpus_hash() in (MODELS / "minnow" / "README.md").read_text("utf-8")
 
 
@@ -68,7 +56,7 @@ def test_every_zone_is_populated(baselines, name):
     assert set(baselines[name].zone) == {1, 2, 3}
 
 
-def test_ten_of_twelve_tasks_stay_in_their_zone_over_three_seeds(card, baselines):
+def test_ten_of_twelve_tasks_stay_in_their_zone_over_three_seeds(baselines):
     zones = card.frame_zones({name: baselines[name].reset_index() for name in SEEDS})
     assert (zones.nunique(axis=1) == 1).sum() >= 10
 
@@ -82,13 +70,13 @@ def test_the_card_shows_the_baselines_as_they_are(baselines):
         assert float(shown[0]) == pytest.approx(row.p, rel=1e-2) and int(shown[1]) == row.zone
 
 
-def test_facts_never_seen_are_guessed_and_facts_often_seen_are_known(card):
+def test_facts_never_seen_are_guessed_and_facts_often_seen_are_known():
     ladder = card.baselines(sna.load_model(), sna.load_tasks("ladder")).set_index("task").p
     assert ladder[[name for name in ladder.index if name.endswith("0000")]].max() < 0.07
     assert ladder[[name for name in ladder.index if name.endswith("1024")]].min() > 0.9
 
 
-def test_clear_reviews_are_classified_and_ambiguous_ones_fill_every_margin_zone(card):
+def test_clear_reviews_are_classified_and_ambiguous_ones_fill_every_margin_zone():
     reviews = card.review_margins(sna.load_model(), sna.load_reviews())
     assert reviews[reviews.clarity == "clear"].right.mean() >= 0.9
     ambiguous = reviews[reviews.clarity != "clear"].zone.value_counts(normalize=True)

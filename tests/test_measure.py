@@ -102,7 +102,7 @@ def test_next_tokens_are_sorted():
     assert frame.id.tolist() == best.indices.tolist()
     assert frame.p.to_numpy() == pytest.approx(best.values.numpy(), rel=1e-6)
     assert frame.token.tolist() == [model.to_string([i]) for i in frame.id]
-    with pytest.raises(sna.SNAError, match="k = 0"):
+    with pytest.raises(sna.SNAError, match="number of tokens 0"):
         sna.next_tokens(model, "The cat", k=0)
 
 

@@ -246,3 +246,34 @@ def test_bos_is_recognised_by_its_id():
     tokens = gpt2.to_tokens("The cat")
     assert models.is_bos(gpt2, tokens).tolist() == [[True, False, False]]
     assert not models.is_bos(neox, neox.to_tokens("The cat")).any()
+
+
+def test_setup_says_what_runs(capsys, monkeypatch):
+    monkeypatch.setenv("SNA_MODEL", "gpt2")
+    sna.setup()
+    said = capsys.readouterr().out
+    assert "snahelpers" in said and "transformer-lens 4" in said and "default model gpt2" in said
+
+
+@pytest.mark.parametrize("step", ["hf_hub_download", "snapshot_download"])
+def test_a_download_that_breaks_off_is_one_sentence_too(hub, monkeypatch, step):
+    hub({"model.safetensors": 1000})
+    folder = factory.folder("gpt2")
+
+    def breaks_off(*args, local_files_only=False, **options):
+        if local_files_only:  # not in the cache yet
+            raise huggingface_hub.errors.LocalEntryNotFoundError("not here")
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
+    monkeypatch.setattr(checkpoints, step, breaks_off)
+    with pytest.raises(sna.ModelError, match="cannot be reached"):
+        sna.load_model("someone/model")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\xff"])
+def test_a_folder_with_a_damaged_configuration_says_so(tmp_path, content):
+    shutil.copytree(factory.folder("gpt2"), tmp_path / "broken")
+    (tmp_path / "broken" / "config.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(sna.ModelError, match="damaged"):
+        sna.load_model(tmp_path / "broken")

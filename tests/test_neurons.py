@@ -147,3 +147,30 @@ def test_random_neurons_are_distinct_seeded_and_not_excluded():
     assert not torch.equal(draw, sna.random_neurons(20, 15, seed=2, exclude=[3, 4]))
     with pytest.raises(sna.SNAError, match="1 to 18"):
         sna.random_neurons(20, 19, seed=1, exclude=[3, 4])
+
+
+def test_loudest_layer_has_the_largest_mean_of_its_top_k():
+    scores = torch.tensor([[9.0, 0.0, 0.0], [5.0, 5.0, 0.0], [4.0, 4.0, 4.0]])
+    assert [sna.loudest_layer(scores, k) for k in (1, 2, 3)] == [0, 1, 2]
+    with pytest.raises(sna.SNAError, match="number of neurons 4"):
+        sna.loudest_layer(scores, 4)
+
+
+def test_contexts_end_at_the_token_on_which_the_neuron_fires_hardest():
+    model = factory.load("gpt2", torch.float64)
+    table = sna.max_activating_contexts(model, TEXTS, layer=1, neuron=3, k=2)
+    assert len(table) == 2 and table.activation.is_monotonic_decreasing
+    for row in table.itertuples():
+        text = row.context.replace("«", "").removesuffix("»")
+        [whole] = [one for one in TEXTS if one.startswith(text)]
+        tokens = model.to_tokens(whole)
+        _, cache = model.run_with_cache(tokens)
+        fired = cache["blocks.1.mlp.hook_post"][0, 1:, 3]
+        assert fired.max() == pytest.approx(row.activation)
+        assert model.to_string(tokens[0, 1 : int(fired.argmax()) + 2]) == text
+
+
+@pytest.mark.parametrize("neuron", [-1, 10_000, 1.5])
+def test_a_neuron_out_of_range_has_no_contexts(neuron):
+    with pytest.raises(sna.SNAError, match=r"neuron .* out of range"):
+        sna.max_activating_contexts(factory.load("gpt2"), TEXTS, layer=0, neuron=neuron)

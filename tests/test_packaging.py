@@ -162,3 +162,17 @@ def test_the_wheel_carries_the_data(tmp_path):
     shipped = {f"snahelpers/{path.as_posix()}" for path in data if path.parts[1] != "recipe"}
     assert shipped <= names
     assert not any(name.startswith("snahelpers/data/recipe") for name in names)
+
+
+def test_make_says_which_python_it_needs_before_it_makes_anything(tmp_path):
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\necho 3.9.1\n")
+    old.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "constraints.txt").touch()
+    made = subprocess.run(
+        ["make", "lab", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert made.returncode != 0 and "needs Python 3.11 to 3.13" in made.stderr
+    assert "Python 3.9.1" in made.stderr and not (tmp_path / ".venv").exists()

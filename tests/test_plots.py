@@ -29,6 +29,9 @@ FIGURES = {
         label="l",
     ),
     "scores_by_layer": lambda: plots.scores_by_layer(SCORES, title="t", ylabel="y", label="l"),
+    "bars": lambda: plots.bars(
+        TASKS, "task", "before", highlight=["x"], title="t", xlabel="x", ylabel="y"
+    ),
     "paper_claim": plots.paper_claim,
 }
 
@@ -63,3 +66,15 @@ def test_the_answer_stands_out_among_the_tokens():
     labels = plots.next_tokens(TOKENS, " c", "t").axes[0].get_yticklabels()
     assert [label.get_fontweight() for label in labels] == ["normal", "normal", "bold"]
     assert labels[1].get_text() == r"b\n"
+
+
+def test_no_line_is_lost_when_there_are_more_lines_than_colours():
+    many = pd.DataFrame({"x": [0, 1] * 12, "y": range(24), "by": [i // 2 for i in range(24)]})
+    figure = plots.lines(many, "x", "y", "by", title="t", xlabel="x", ylabel="y")
+    assert len(figure.axes[0].lines) == 12
+
+
+def test_a_probability_that_underflows_is_drawn():
+    figure = plots.dumbbells(TASKS.assign(after=[0.0, 0.4]), "t")
+    low, high = figure.axes[0].get_xlim()
+    assert 0 < low < 1e-10 and high == 1.0

@@ -56,6 +56,11 @@ def test_targets_that_follow_their_prompt_naturally_are_accepted(csv, target):
     assert sna.load_tasks(path)["a"].examples[0].target == target
 
 
+def test_a_target_needs_no_space_after_a_bracket_a_quote_or_a_new_line(csv):
+    path = csv(HEADER + "a,b,c,test,print(,x\n" + 'a,b,c,test,"Answer:\n",Yes\n')
+    assert [e.target for e in sna.load_tasks(path)["a"].examples] == ["x", "Yes"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -74,6 +79,10 @@ def test_targets_that_follow_their_prompt_naturally_are_accepted(csv, target):
         (HEADER + ROW.replace(" four", "four"), "row 2: the target 'four' .*write ' four'"),
         (HEADER + ROW + ROW.replace("easy", "hard").replace("Two", "2"), "row 3: task sums is"),
         (HEADER + '"unclosed', "not a CSV row"),
+        ('"' + HEADER, "not a CSV row"),
+        (HEADER + "\n\n", "mine.csv has a header and no rows"),
+        (HEADER.replace("split", "task"), "lacks the column.*split"),
+        (HEADER.replace("task", "task,task"), "names a column twice"),
         ((HEADER + ROW).encode() + "a,b,c,test,Café, x".encode("latin-1"), "0xe9.*line 3.*UTF-8"),
         ((HEADER + ROW).encode("utf-16"), "0xff at position 0.*save as UTF-8"),
     ],

@@ -5,6 +5,7 @@ Every number in data/models/*/README.md is computed here, from the shipped weigh
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,6 @@ from train import BATCH, CONTEXT, LABEL_WEIGHT, PEAK_LR
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 SEEDS = ("minnow", "minnow-seed1", "minnow-seed2")
-MARGIN_ZONES = [-1, 0.30, 0.60, 1]  # the paper's section 6.1
 
 
 def digest(text_or_bytes: str | bytes) -> str:
@@ -57,8 +57,14 @@ def review_margins(model, reviews: pd.DataFrame) -> pd.DataFrame:
         p[indices] = next_logits(model, tokens).softmax(-1)[:, labels]
     margin = ((p[:, 0] - p[:, 1]) / p.sum(1)).numpy()
     right = (margin > 0) == (reviews.label == "positive")
-    zone = pd.cut(abs(margin), MARGIN_ZONES, labels=[1, 2, 3])
+    zone = [sna.zone(value, 0.30, 0.60) for value in abs(margin)]  # the paper's section 6.1
     return reviews.assign(margin=abs(margin), right=right, zone=zone, p_labels=p.sum(1).numpy())
+
+
+def entropy_of_absent(model) -> float:
+    """Mean next-token entropy on the facts of rung 0, in nats."""
+    absent = [task for task in sna.load_tasks("ladder").values() if task.name.endswith("_0000")]
+    return pd.concat([sna.measure(model, task) for task in absent]).entropy.mean()
 
 
 def ladder_figure(table: pd.DataFrame) -> Figure:
@@ -105,7 +111,8 @@ def weights_hash(name: str) -> str:
 
 def curve(name: str) -> tuple[dict, pd.DataFrame]:
     log = json.loads((MODELS / name / "training.json").read_text())
-    return log, pd.DataFrame(log["curve"]).iloc[::4]
+    points = pd.DataFrame(log["curve"])
+    return log, pd.concat([points.iloc[::4], points.tail(1)])
 
 
 def write_minnow_card(measured: dict[str, pd.DataFrame]) -> None:
@@ -119,7 +126,7 @@ def write_minnow_card(measured: dict[str, pd.DataFrame]) -> None:
     by_clarity = reviews.groupby("clarity").agg(
         reviews=("right", "size"), accuracy=("right", "mean"), p_labels=("p_labels", "mean")
     )
-    spread = reviews.groupby(["clarity", "zone"], observed=False).right.agg(["size", "mean"])
+    spread = reviews.groupby(["clarity", "zone"]).right.agg(reviews="size", accuracy="mean")
     log, points = curve(name)
     shares, kinds = corpus_tables()
     merged = kinds.merge(measured[name], on="task")
@@ -127,7 +134,7 @@ def write_minnow_card(measured: dict[str, pd.DataFrame]) -> None:
         parameters=parameters(name) / 1e6, context=CONTEXT,
         batch=BATCH, lr=PEAK_LR, label_weight=LABEL_WEIGHT, minutes=log["minutes"],
         shares=table(shares), tasks=table(merged), stability=table(zones.reset_index()), same=same.sum(),
-        changing=", ".join(same.index[~same]) or "none",
+        absent=entropy_of_absent(model), even=math.log(16), changing=", ".join(same.index[~same]) or "none",
         ladder=table(ladder.assign(seen=ladder.task.str[-4:].astype(int)).groupby("seen").p.mean().reset_index()),
         clarity=table(by_clarity.reset_index()), spread=table(spread.reset_index()),
         curve=table(points), weights=weights_hash(name), corpus=corpus_hash(),
@@ -183,7 +190,7 @@ We wrote its training text (`data/recipe`), so we know what it saw and how often
 
 ## What it was trained on
 
-{tokens:.1f} million tokens, once through, in {minutes} minutes on two CPU cores: AdamW, batch {batch},
+{tokens:.1f} million positions (tokens and the padding of rows), once through, in {minutes} minutes on two CPU cores: AdamW, batch {batch},
 peak learning rate {lr}, the sentiment word weighted {label_weight} in the loss.
 
 {shares}
@@ -208,7 +215,9 @@ Mean P of the three models made from this recipe; {same} of 12 tasks fall into t
 ## The frequency ladder
 
 Mean P over 48 made-up facts a rung. Each of the 16 answers of a family is used once on every rung,
-so a model that knows only the family gives 1/16 (dotted).
+so a model that guessed evenly among them would give 1/16 (dotted). On facts it never saw, minnow
+does not guess evenly: it is surer of wrong answers than it should be (entropy {absent:.2f} nats; even
+guessing has {even:.2f}).
 
 ![Mean P of the answer rises from less than one in sixteen for facts never seen to near one for facts seen a thousand times, in three families.](ladder.png)
 

@@ -1,4 +1,4 @@
-"""The seeded grammar: twelve task kinds, neutral description, reviews and made-up facts.
+"""The seeded grammar: the twelve tasks' kinds and neutral description.
 
 A form is a template whose answer stands in square brackets. `complete` fills it in and splits it
 at the answer, so the corpus, the tasks and the planted facts share one notion of *prompt*.

@@ -1,4 +1,4 @@
-"""Retrain every embedded model: `make models`, about an hour on two CPU cores.
+"""Retrain every embedded model: `make models`, an hour or more on two CPU cores.
 
 Each training runs in a process of its own, with glibc told to keep freed memory: about twice as
 fast, since a training step otherwise returns and asks again for the same few hundred megabytes.

@@ -1,6 +1,6 @@
 """Train one minnow: `python data/recipe/train.py --seed 0 --out data/models/minnow`.
 
-One pass over the corpus, on two CPU cores in about a quarter of an hour. bfloat16 autocast and the
+One pass over the corpus, on two CPU cores in about a quarter of an hour if nothing else runs. bfloat16 autocast and the
 fused tanh GELU are what make that possible; `make_models.py` adds the malloc settings.
 """
 
