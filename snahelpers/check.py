@@ -62,7 +62,7 @@ class Exercise:
         except Exception as error:
             return Verdict("✗", f"Your code raised {type(error).__name__}: {error}")
         if any(_unfinished(value) for value in given):
-            return Verdict("⏳", "Not finished yet: the function returns nothing.")
+            return Verdict("⏳", "Not finished yet: the function returns no answer.")
         if self._agrees(given, self.right):
             return Verdict("✓", self.praise)
         for hint, mistake in self.mistakes.items():
