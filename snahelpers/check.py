@@ -1,102 +1,15 @@
 """Exercise checks: `sna.check.zone(my_zone)` says ⏳ not tried, ✗ with a hint, or ✓.
 
-A check knows a right answer and the mistakes people make, each with the sentence that helps. It
-compares what functions do on a few inputs, never how they are written.
+A check knows a right answer and the mistakes people make, each with the sentence that helps.
 """
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
+from snahelpers.exercise import Exercise, unfinished
 from snahelpers.zones import zone as zone_of
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check says; shown as one line when it ends a cell."""
-
-    mark: str
-    message: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the answer is right."""
-        return self.mark == "✓"
-
-    def __repr__(self) -> str:
-        """The line that the learner reads."""
-        return f"{self.mark} {self.message}"
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise: call it with an answer.
-
-    Attributes:
-        right: A right answer.
-        cases: The inputs on which answers are compared, each a tuple of arguments.
-        mistakes: From a hint to the wrong answer which it helps with.
-        praise: What to say when it is right.
-        call: How an answer is applied to a case.
-    """
-
-    right: Callable
-    cases: Sequence[tuple]
-    mistakes: dict[str, Callable]
-    praise: str
-    # A copy, so that an answer which edits its input cannot spoil the next one.
-    call: Callable[[Callable, tuple], Any] = lambda answer, case: answer(*copy.deepcopy(case))
-
-    def __call__(self, answer: Callable) -> Verdict:
-        """Compare `answer` with the right one and with the known mistakes."""
-        if answer is ...:
-            return Verdict("⏳", "Not tried yet: replace the dots.")
-        if not callable(answer):
-            return Verdict("✗", f"Expected a function, got {answer!r}. Pass it without calling it.")
-        try:
-            given = [self.call(answer, case) for case in self.cases]
-        except Exception as error:
-            return Verdict("✗", f"Your code raised {type(error).__name__}: {error}")
-        if any(_unfinished(value) for value in given):
-            return Verdict("⏳", "Not finished yet: the function returns no answer.")
-        if self._agrees(given, self.right):
-            return Verdict("✓", self.praise)
-        for hint, mistake in self.mistakes.items():
-            if self._agrees(given, mistake):
-                return Verdict("✗", hint)
-        place = next(
-            i for i, v in enumerate(given) if not _same(v, self.call(self.right, self.cases[i]))
-        )
-        return Verdict("✗", f"Not yet. Look at the input {_short(self.cases[place])}: "
-                            f"you return {_short(given[place])}.")  # fmt: skip
-
-    def _agrees(self, given: list, other: Callable) -> bool:
-        return all(
-            _same(value, self.call(other, case))
-            for value, case in zip(given, self.cases, strict=True)
-        )
-
-
-def _unfinished(value: Any) -> bool:
-    parts = value if isinstance(value, tuple) else (value,)
-    return any(part is None or part is ... for part in parts)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal numbers in equal shapes, up to rounding; anything that is not numbers is unequal."""
-    a, b = (np.asarray(x.detach() if isinstance(x, torch.Tensor) else x) for x in (a, b))
-    if a.dtype.kind not in "bif":
-        return False
-    return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-7, equal_nan=True)
-
-
-def _short(value: Any) -> str:
-    text = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
-    return text if len(text) < 120 else text[:117] + "..."
 
 
 def _random(*shape: int) -> torch.Tensor:
@@ -212,10 +125,10 @@ def _apply_hook(make_hook: Callable, case: tuple) -> Any:
     neurons, multiplier = case
     activation = _POST.clone()
     returned = make_hook(neurons, multiplier)
-    if _unfinished(returned):
+    if unfinished(returned):
         return returned
     edited = returned(activation, None)
-    return edited if _unfinished(edited) else torch.cat([edited, activation])
+    return edited if unfinished(edited) else torch.cat([edited, activation])
 
 
 def _make(edit: Callable) -> Callable:
