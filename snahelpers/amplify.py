@@ -19,7 +19,7 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.errors import SilentEditError, SNAError
-from snahelpers.models import is_bos, neuron_site
+from snahelpers.models import check_positions, is_bos, neuron_site
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class Amplification:
                 "to change nothing, more to amplify, less to mute."
             )
         object.__setattr__(self, "multiplier", multiplier)
-        if self.positions not in ("all", "last"):
-            raise SNAError(f"positions is 'all' or 'last', not {self.positions!r}.")
+        check_positions(self.positions)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers.utils import logging as transformers_logging
 
 from snahelpers.checkpoints import locate
-from snahelpers.errors import ModelError, check_range
+from snahelpers.errors import ModelError, SNAError, check_range
 
 DEFAULT_MODEL = "minnow"
 PROBE_TEXT = "The cat sat on the mat"
@@ -89,6 +89,12 @@ def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
             f"is a {type(model.blocks[layer]).__name__} without one. Use a dense model, such as "
             "'minnow' or 'gpt2-medium'."
         ) from None
+
+
+def check_positions(positions: str) -> None:
+    """Raise SNAError unless `positions` is "all" or "last"."""
+    if positions not in ("all", "last"):
+        raise SNAError(f"positions is 'all' or 'last', not {positions!r}.")
 
 
 def is_bos(model: TransformerBridge, tokens: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:

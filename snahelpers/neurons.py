@@ -15,7 +15,7 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.errors import DataError, SNAError, check_range
-from snahelpers.models import is_bos, neuron_site
+from snahelpers.models import check_positions, is_bos, neuron_site
 from snahelpers.tasks import prompt_groups
 
 
@@ -34,8 +34,7 @@ def activations(
         DataError: no texts, an empty text, or one longer than the model's context.
         SNAError: `positions` is something else.
     """
-    if positions not in ("all", "last"):
-        raise SNAError(f"positions is 'all' or 'last', not {positions!r}.")
+    check_positions(positions)
     dtype = torch.promote_types(model.cfg.dtype, torch.float32)
     pooled = torch.empty(len(texts), model.cfg.n_layers, model.cfg.d_mlp, dtype=dtype)
     for indices, tokens in prompt_groups(model, texts):

@@ -3,6 +3,7 @@
 `documents()` is deterministic. One pass over it is one training run, so "seen n times" is exact.
 """
 
+from functools import cache
 from random import Random
 
 import facts
@@ -62,6 +63,7 @@ def join(statements: list[str], separator: str) -> list[str]:
     return documents
 
 
+@cache
 def documents_by_domain() -> dict[str, list[str]]:
     """Every document of the corpus under its domain: the four of the tasks and four more."""
     held_out = task_prompts()
