@@ -3,7 +3,7 @@
 #
 # PYTHON      the Python that makes .venv:          make lab PYTHON=python3.12
 # LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
-# NAMES       which notebooks to refresh:           make notebooks NAMES="00 02"
+# NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
 # a GPU, set PIP_EXTRA_INDEX_URL to PyTorch's CPU package index (see pytorch.org, "Get started")
@@ -23,7 +23,7 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check format notebooks models constraints clean
+.PHONY: help lab test check format notebooks models results bench constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1 -- /p' Makefile
@@ -49,11 +49,19 @@ notebooks: $(INSTALLED) ## run the notebooks in place and refresh their committe
 models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
 	$(VENV_PYTHON) data/recipe/make_models.py
 
+results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 10 minutes)
+	$(VENV_PYTHON) tools/make_results.py $(NAMES)
+
+# The benchmark runs without nnsight too, and says that it did: no reason to stop if it cannot be had.
+bench: $(INSTALLED) ## time the sweep beside other ways to run it (about 20 minutes)
+	-$(VENV_PYTHON) -m uv pip install -q --python $(VENV_PYTHON) -c constraints.txt --group bench
+	$(VENV_PYTHON) benchmarks/sweep.py
+
 # Keeps every pin that still fits; `make constraints UV_FLAGS=--upgrade` moves them all. Left out:
 # CUDA's packages, which torch pins itself (and a CPU build has none), and what is for browsers only.
 constraints: $(INSTALLED) ## refresh constraints.txt after a change in pyproject.toml
 	cp constraints.txt .venv/constraints.txt
-	$(VENV_PYTHON) -m uv pip compile -q pyproject.toml --all-extras --universal \
+	$(VENV_PYTHON) -m uv pip compile -q pyproject.toml --all-extras --group bench --universal \
 		--python-version $(firstword $(PYTHONS)) --no-annotate --no-header $(UV_FLAGS) \
 		-o .venv/constraints.txt
 	{ sed -n '/^#/p' constraints.txt; grep -vE '^(nvidia-|cuda-|triton|httpx2-jsfetch)' .venv/constraints.txt; } \
@@ -62,7 +70,7 @@ constraints: $(INSTALLED) ## refresh constraints.txt after a change in pyproject
 
 clean: ## remove .venv and everything built or cached
 	rm -rf .venv build dist .pytest_cache .ruff_cache
-	find snahelpers tests tools data notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find snahelpers tests tools data notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # One sentence on what is wrong, before anything is made. Plain sh and a print that Python 2 knows.

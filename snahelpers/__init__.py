@@ -12,21 +12,26 @@ with sna.amplify(model, sna.Amplification(8, sna.top_neurons(scores, 8, k=10), 2
 from snahelpers import check, plots
 from snahelpers.amplify import Amplification, amplify
 from snahelpers.checkpoints import embedded_models
-from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
-from snahelpers.files import data_path
-from snahelpers.measure import measure, neutral_perplexity, next_token_change, next_tokens
-from snahelpers.models import load_model, setup
-from snahelpers.neurons import (
-    activations,
+from snahelpers.choose import (
     contrastive_neurons,
-    differential_activation,
     less_negative,
     loudest_layer,
-    max_activating_contexts,
-    mean_activations,
+    matched_neurons,
     random_neurons,
     top_neurons,
 )
+from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
+from snahelpers.factors import decompose, layer_peaks
+from snahelpers.files import data_path
+from snahelpers.measure import measure, neutral_perplexity, next_token_change
+from snahelpers.models import load_model, setup
+from snahelpers.neurons import (
+    activations,
+    differential_activation,
+    max_activating_contexts,
+    mean_activations,
+)
+from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
     Example,
     Task,
@@ -36,42 +41,51 @@ from snahelpers.tasks import (
     prompt_groups,
     target_ids,
 )
-from snahelpers.widgets import Explorer
-from snahelpers.zones import zone
+from snahelpers.widgets import Explorer, ZoneMap
+from snahelpers.zones import calibrate_zones, correlate, summarize, zone
 
 __all__ = [
     "Amplification",
     "DataError",
     "Example",
     "Explorer",
+    "Grid",
     "ModelError",
     "SNAError",
     "SilentEditError",
     "Task",
+    "ZoneMap",
     "activations",
     "amplify",
+    "calibrate_zones",
     "check",
     "contrastive_neurons",
+    "correlate",
     "data_path",
+    "decompose",
     "differential_activation",
     "embedded_models",
+    "layer_peaks",
     "less_negative",
     "load_model",
     "load_neutral",
     "load_reviews",
     "load_tasks",
     "loudest_layer",
+    "matched_neurons",
     "max_activating_contexts",
     "mean_activations",
     "measure",
     "neutral_perplexity",
     "next_token_change",
-    "next_tokens",
     "plots",
     "prompt_groups",
     "random_neurons",
     "setup",
+    "summarize",
+    "sweep",
     "target_ids",
+    "task_level",
     "top_neurons",
     "zone",
 ]

@@ -1,7 +1,7 @@
 """The errors a learner meets. Each message names the value, what was expected, what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class SNAError(ValueError):
@@ -25,6 +25,15 @@ def check_range(what: str, value: int, low: int, high: int) -> None:
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     if not (whole and low <= value <= high):
         raise SNAError(f"{what} {value!r} is out of range: expected {low} to {high}.")
+
+
+def check_choice(what: str, value: str, choices: Sequence[str], place: str = "") -> None:
+    """Raise DataError unless `value` is one of `choices`; `place` says where it stands."""
+    if value not in choices:
+        raise DataError(
+            f"{place}unknown {what} {value!r}.{did_you_mean(str(value), choices)} Use one of: "
+            f"{', '.join(choices)}."
+        )
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -38,25 +38,12 @@ def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
         raise DataError(f"{task.name} has no examples to measure. Choose its other split?")
     targets, parts = target_ids(model, task), []
     for indices, tokens in prompt_groups(model, task.prompts):
-        numbers = _describe(next_logits(model, tokens), targets[indices].to(tokens.device))
+        numbers = describe(next_logits(model, tokens), targets[indices].to(tokens.device))
         columns = {name: values.tolist() for name, values in numbers.items()}
         parts.append(pd.DataFrame(columns, index=indices.tolist()))
     frame = pd.DataFrame([vars(example) for example in task.examples]).join(pd.concat(parts))
     frame["top1"] = [model.to_string([token]) for token in frame.top1]
     return frame.assign(task=task.name)[list(COLUMNS)]
-
-
-def next_tokens(model: TransformerBridge, prompt: str, k: int = 10) -> pd.DataFrame:
-    """The k likeliest next tokens of a prompt: token, id and p, likeliest first.
-
-    Raises:
-        DataError: the prompt is empty or too long.
-        SNAError: k is below 1 or above the size of the vocabulary.
-    """
-    p = _next_distribution(model, prompt)
-    ids = _likeliest(p, k)
-    words = [model.to_string([i]) for i in ids.tolist()]
-    return pd.DataFrame({"token": words, "id": ids.tolist(), "p": p[ids].tolist()})
 
 
 def next_token_change(
@@ -124,6 +111,25 @@ def next_logits(
     return _precise(model(tokens)[:, -1])
 
 
+def describe(
+    logits: Float[Tensor, "batch vocab"], targets: Int[Tensor, " batch"]
+) -> dict[str, Tensor]:
+    """What `measure` reports beside the texts, one value a row of logits."""
+    logp = _precise(logits).log_softmax(dim=-1)
+    target_logp = logp.gather(-1, targets[:, None]).squeeze(-1)
+    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
+    others = logp.scatter(-1, targets[:, None], -torch.inf).logsumexp(dim=-1)
+    top1_logp, top1 = logp.max(dim=-1)
+    return {
+        "p": target_logp.exp(),
+        "logodds": target_logp - others,
+        "rank": (logp > target_logp[:, None]).sum(dim=-1) + 1,
+        "top1": top1,
+        "top1_p": top1_logp.exp(),
+        "entropy": torch.special.entr(logp.exp()).sum(dim=-1),
+    }
+
+
 def _next_distribution(model: TransformerBridge, prompt: str) -> Float[Tensor, " vocab"]:
     """The probability of every token to come next, on the CPU."""
     [(_, tokens)] = prompt_groups(model, [prompt])
@@ -139,22 +145,3 @@ def _likeliest(p: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:
 def _precise(logits: Tensor) -> Tensor:
     """At least float32: probabilities in half precision have two or three digits."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def _describe(
-    logits: Float[Tensor, "batch vocab"], targets: Int[Tensor, " batch"]
-) -> dict[str, Tensor]:
-    """The measured columns, one value a row of logits."""
-    logp = logits.log_softmax(dim=-1)
-    target_logp = logp.gather(-1, targets[:, None]).squeeze(-1)
-    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
-    others = logp.scatter(-1, targets[:, None], -torch.inf).logsumexp(dim=-1)
-    top1_logp, top1 = logp.max(dim=-1)
-    return {
-        "p": target_logp.exp(),
-        "logodds": target_logp - others,
-        "rank": (logp > target_logp[:, None]).sum(dim=-1) + 1,
-        "top1": top1,
-        "top1_p": top1_logp.exp(),
-        "entropy": torch.special.entr(logp.exp()).sum(dim=-1),
-    }

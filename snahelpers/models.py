@@ -16,9 +16,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
+from transformers.activations import NewGELUActivation
 from transformers.utils import logging as transformers_logging
 
 from snahelpers.checkpoints import locate
@@ -66,6 +67,7 @@ def load_model(
     model.cfg.model_name = folder.name if Path(name).is_dir() else name
     model.eval()
     model.requires_grad_(False)
+    _fuse_gelu(model)
     check_neuron_sites(model)
     return model
 
@@ -105,6 +107,17 @@ def is_bos(model: TransformerBridge, tokens: Int[Tensor, "..."]) -> Bool[Tensor,
     """
     bos = getattr(model.tokenizer, "bos_token_id", None)
     return torch.zeros_like(tokens, dtype=torch.bool) if bos is None else tokens == bos
+
+
+def chosen_positions(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], positions: str
+) -> Bool[Tensor, "batch pos"]:
+    """Where "all" or "last" points: every token but the beginning-of-sequence one, or the last."""
+    chosen = ~is_bos(model, tokens)
+    if positions == "last":
+        chosen = torch.zeros_like(chosen)
+        chosen[:, -1] = True
+    return chosen
 
 
 @torch.no_grad()
@@ -163,6 +176,14 @@ def _boot(name: str, folder: Path, device: str | torch.device | None, dtype: tor
             "Use a model of a supported architecture, such as 'gpt2-medium', and check that its "
             "files are whole."
         ) from error
+
+
+def _fuse_gelu(model: TransformerBridge) -> None:
+    """Compute GPT-2's GELU in one operation instead of eight: a third of a pass on a CPU."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, NewGELUActivation):
+                setattr(module, name, nn.GELU(approximate="tanh"))
 
 
 @contextmanager

@@ -1,71 +1,32 @@
-"""A DataFrame in, a matplotlib figure out.
+"""A DataFrame in, a matplotlib figure out; `show` displays it with its alt text."""
 
-Figures are plain `Figure` objects outside pyplot, so nothing is drawn twice and none stays open.
-`show` displays one with its alt text. The background is opaque (dark themes) and the colours are
-Okabe and Ito's, which colour-blind readers can tell apart.
-"""
-
-import base64
-import io
 from collections.abc import Iterable, Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snahelpers.zones import HIGH, LOW
+from snahelpers.style import CYCLE, DPI, GREY, ORANGE, WIDTH, axes, show, to_png
+from snahelpers.zone_plots import confidence_and_gain, dumbbells, paper_claim, shade_zones
 
-GREY, ORANGE, BLUE, GREEN = "#8c8c8c", "#d55e00", "#0072b2", "#009e73"
-PINK, YELLOW, SKY = "#cc79a7", "#e69f00", "#56b4e9"
-CYCLE = (ORANGE, BLUE, GREEN, PINK, YELLOW, SKY, GREY)
-ZONES = {1: (0.0, LOW, YELLOW), 2: (LOW, HIGH, PINK), 3: (HIGH, 1.0, GREEN)}
-STYLE = {
-    "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-    "axes.titlesize": 11, "font.size": 10,
-    "axes.prop_cycle": mpl.cycler(color=CYCLE),
-}  # fmt: skip
-DPI = 100
-WIDTH = 7  # inches; at 100 dots each, what fits beside a notebook's prompt
-
-
-def show(figure: Figure, alt: str) -> None:
-    """Display `figure` in the notebook, described by `alt` for those who cannot see it."""
-    from IPython.display import display
-
-    png = base64.b64encode(to_png(figure)).decode()
-    bundle = {"image/png": png, "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
-
-
-def to_png(figure: Figure) -> bytes:
-    """The figure as PNG, without the date and version that would make every run differ."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def axes(title: str, x: str, y: str, *, size: tuple[float, float] = (WIDTH, 3.6)) -> Axes:
-    """Empty axes of a new figure in the course's style (`axes.figure` is the figure)."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        ax = figure.add_subplot()
-        ax.set(title=title, xlabel=x, ylabel=y)
-    return ax
-
-
-def shade_zones(ax: Axes, lowest: float = 1e-4) -> None:
-    """Tint the paper's three zones of baseline P along a logarithmic x axis (section 4)."""
-    ax.set_xscale("log")
-    ax.set_xlim(lowest, 1.0)
-    for zone, (low, high, colour) in ZONES.items():
-        left = max(low, lowest)
-        ax.axvspan(left, high, color=colour, alpha=0.13, lw=0)
-        label = f"Zone {zone}" if zone != 2 else "2"
-        middle = np.sqrt(left * high)
-        ax.text(middle, 1.0, label, transform=ax.get_xaxis_transform(), ha="center", va="top")
+__all__ = [
+    "DPI",
+    "WIDTH",
+    "axes",
+    "bars",
+    "confidence_and_gain",
+    "dumbbells",
+    "heatmap",
+    "lines",
+    "next_tokens",
+    "paper_claim",
+    "peaks",
+    "scatter",
+    "scores_by_layer",
+    "shade_zones",
+    "show",
+    "to_png",
+]
 
 
 def next_tokens(frame: pd.DataFrame, target: str, title: str) -> Figure:
@@ -88,30 +49,6 @@ def next_tokens(frame: pd.DataFrame, target: str, title: str) -> Figure:
     ax.invert_yaxis()
     ax.set_xlim(0, 1)
     ax.legend(loc="lower right", frameon=False)
-    return ax.figure
-
-
-def dumbbells(frame: pd.DataFrame, title: str) -> Figure:
-    """One line a task from its baseline P to its P under amplification, over the three zones.
-
-    Args:
-        frame: Columns task, before, after (mean P of the correct token), drawn top to bottom.
-        title: What was done to each task.
-    """
-    size = (WIDTH, 0.3 * len(frame) + 1.3)
-    ax = axes(title, "mean P of the correct token (log scale)", "", size=size)
-    p = frame[["before", "after"]].clip(lower=1e-12)  # a P that underflows has no logarithm
-    shade_zones(ax, min(10 ** np.floor(np.log10(p.to_numpy().min())), 1e-2))
-    rows = np.arange(len(frame))
-    ax.hlines(rows, p.before, p.after, color=GREY, lw=2)
-    for column, colour in {"before": "white", "after": ORANGE}.items():
-        ax.scatter(
-            p[column], rows, color=colour, ec="black", s=45, zorder=3, label=column, clip_on=False
-        )
-    ax.set_yticks(rows, frame.task)
-    ax.invert_yaxis()
-    ax.margins(y=0.08)
-    ax.legend(loc="lower left", frameon=False)
     return ax.figure
 
 
@@ -179,31 +116,84 @@ def scores_by_layer(frame: pd.DataFrame, *, title: str, ylabel: str, label: str)
 
 
 def bars(
-    frame: pd.DataFrame, x: str, y: str, *, highlight: Iterable = (), title: str, xlabel: str,
-    ylabel: str,
+    frame: pd.DataFrame, x: str, y: str, *, by: str | None = None, highlight: Iterable = (),
+    title: str, xlabel: str, ylabel: str,
 ) -> Figure:  # fmt: skip
-    """One bar a row; rows whose `x` is in `highlight` are coloured."""
+    """One bar a row, a group for each `x`; coloured by `by`, or where `x` is in `highlight`."""
     ax = axes(title, xlabel, ylabel)
-    marked = set(highlight)
-    colours = [ORANGE if value in marked else GREY for value in frame[x]]
-    ax.bar(frame[x].astype(str), frame[y], color=colours)
+    names = list(dict.fromkeys(frame[x]))
+    groups = list(frame.groupby(by, sort=False)) if by else [("", frame)]
+    width = 0.8 / len(groups)
+    for i, (name, part) in enumerate(groups):
+        places = np.array([names.index(value) for value in part[x]])
+        colour = CYCLE[i] if by else [ORANGE if v in set(highlight) else GREY for v in part[x]]
+        shift = (i - (len(groups) - 1) / 2) * width
+        ax.bar(places + shift, part[y], width, color=colour, label=name)
+    ax.set_xticks(range(len(names)), names)
     ax.axhline(0, color="black", lw=0.8)
+    if by:
+        ax.legend(frameon=False)
     return ax.figure
 
 
-def paper_claim() -> Figure:
-    """The three-zone claim drawn from the paper's own numbers (sections 4.2 to 4.4)."""
+def heatmap(
+    frame: pd.DataFrame, x: str, y: str, value: str, *, title: str, xlabel: str, label: str,
+    marks: Iterable[tuple] = (),
+) -> Figure:  # fmt: skip
+    """A cell for each x and y, blue below zero and orange above; column and row order as found.
+
+    Args:
+        frame: One row a cell.
+        x: Column along the horizontal axis.
+        y: Column down the vertical axis.
+        value: Column that the colour shows.
+        title: What is shown.
+        xlabel: Label of the horizontal axis.
+        label: What the colour means, and its unit.
+        marks: Cells (x, y) to ring.
+    """
+    rows, columns = list(dict.fromkeys(frame[y])), list(dict.fromkeys(frame[x]))
+    table = frame.pivot(index=y, columns=x, values=value).loc[rows, columns]
+    ax = axes(title, xlabel, "", size=(WIDTH, 0.28 * len(rows) + 1.4))
+    most = np.nanmax(np.abs(table.to_numpy())) or 1.0
+    image = ax.pcolormesh(table, cmap="PuOr_r", vmin=-most, vmax=most, rasterized=True)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, [_short(c) for c in columns])
+    ax.set_yticks(np.arange(len(rows)) + 0.5, [_short(r) for r in rows])
+    for column, row in marks:
+        place = (columns.index(column) + 0.5, rows.index(row) + 0.5)
+        ax.plot(*place, marker="o", ms=11, mfc="none", mec="black", mew=1.6)
+    ax.invert_yaxis()
+    ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
+    return ax.figure
+
+
+def peaks(frame: pd.DataFrame, y: str, *, by: str | None = None, title: str) -> Figure:
+    """A dot at each peak's relative depth with its interval; a cross where the paper puts it.
+
+    Args:
+        frame: Columns `y`, depth, low and high, from 0 (first layer) to 1 (last); perhaps paper.
+        y: Column that names the rows.
+        by: Column that tells several dots in one row apart.
+        title: What is shown.
+    """
+    names = list(dict.fromkeys(frame[y]))
     ax = axes(
-        "What the paper reports for GPT-2 Medium",
-        "baseline P of the correct token (log scale)", "improvement of P (%)", size=(WIDTH, 3.2),
-    )  # fmt: skip
-    shade_zones(ax, 1e-3)
-    ax.hlines(27.85, 1e-3, 0.07, color=ORANGE)
-    ax.text(1.2e-3, 31, "mean of Zone 1: +27.85 %", color=ORANGE)
-    ax.text(1.2e-3, 73, "best configuration: +70.3 %", color=ORANGE)
-    ax.hlines(70.3, 1e-3, 0.07, color=ORANGE, ls="--")
-    ax.text(0.084, 36, "un-\nstable", ha="center", fontsize=9)
-    ax.hlines(8, 0.10, 1.0, color=ORANGE)
-    ax.text(0.32, 11, "below 8 %", ha="center", color=ORANGE)
-    ax.set_ylim(0, 95)
+        title, "relative depth (0: first layer, 1: last)", "", size=(WIDTH, 0.42 * len(names) + 1.4)
+    )
+    groups = list(frame.groupby(by, sort=False)) if by else [("measured, 95 %", frame)]
+    for i, (name, part) in enumerate(groups):
+        rows = [names.index(value) + 0.16 * (i - (len(groups) - 1) / 2) for value in part[y]]
+        ends = [part.depth - part.low, part.high - part.depth]
+        ax.errorbar(part.depth, rows, xerr=ends, fmt="o", color=CYCLE[i], capsize=3, label=name)
+    if "paper" in frame:
+        first = frame.drop_duplicates(y)
+        ax.scatter(first.paper, range(len(names)), marker="x", s=60, color="black", label="paper")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlim(-0.05, 1.05)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax.figure
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import DataError, did_you_mean
+from snahelpers.errors import DataError, check_choice, did_you_mean
 from snahelpers.files import data_path, read_rows, read_text
 from snahelpers.models import is_bos
 
@@ -58,7 +58,7 @@ class Task:
 
     def split(self, name: str) -> "Task":
         """The same task with only the examples of split `name`: "select" or "test"."""
-        _check_choice("split", name, SPLITS)
+        check_choice("split", name, SPLITS)
         return replace(self, examples=tuple(e for e in self.examples if e.split == name))
 
 
@@ -130,7 +130,7 @@ def load_reviews(path: str | Path | None = None) -> pd.DataFrame:
         if not row["sentence"].strip():
             raise DataError(f"{path.name}, row {number}: the sentence is empty.")
         for column, choices in REVIEW_VALUES.items():
-            _check_choice(column, row[column], choices, f"{path.name}, row {number}: ")
+            check_choice(column, row[column], choices, f"{path.name}, row {number}: ")
         rows.append({column: row[column] for column in columns})
     return pd.DataFrame(rows, columns=columns)
 
@@ -205,7 +205,7 @@ def _tokens(model: TransformerBridge, prompt: str) -> Int[Tensor, " pos"]:
 
 
 def _check_row(place: str, row: dict[str, str]) -> None:
-    _check_choice("split", row["split"], SPLITS, f"{place}: ")
+    check_choice("split", row["split"], SPLITS, f"{place}: ")
     for column in ("task", "prompt", "target"):
         if not row[column].strip(" "):
             raise DataError(f"{place}: the {column} is empty.")
@@ -218,12 +218,4 @@ def _check_row(place: str, row: dict[str, str]) -> None:
         raise DataError(
             f"{place}: the target {row['target']!r} has no space in front. Words inside a text "
             f"begin with theirs: write {' ' + row['target']!r}."
-        )
-
-
-def _check_choice(what: str, value: str, choices: Sequence[str], place: str = "") -> None:
-    if value not in choices:
-        raise DataError(
-            f"{place}unknown {what} {value!r}.{did_you_mean(value, choices)} Use one of: "
-            f"{', '.join(choices)}."
         )

@@ -1,10 +1,11 @@
-"""One Explorer: thin ipywidgets over pure functions, and a picture where no widget can run."""
+"""One panel of controls over a picture, and what the course shows with it."""
 
 import html
 import os
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
@@ -13,22 +14,74 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers import plots
 from snahelpers.amplify import Amplification
+from snahelpers.choose import random_neurons, top_neurons
 from snahelpers.errors import SNAError
 from snahelpers.measure import next_token_change
-from snahelpers.neurons import random_neurons, top_neurons
-from snahelpers.tasks import Example, Task
+from snahelpers.tasks import Task
+from snahelpers.zones import HIGH, LOW, zone
 
 SHOWN_TOKENS = 6
+GAINS = {"pct_improvement": "improvement of P (%)", "delta_logodds": "change of log-odds"}
 
 
-class Explorer:
+class Panel:
+    """Controls over a picture; the picture alone where no widget can run.
+
+    Widgets cannot run with `SNA_STATIC=1`, or without ipywidgets. A change that cannot be drawn
+    shows its reason and leaves the last good picture.
+
+    Attributes:
+        choices: For each control its values: a list to choose from, or (low, high, step).
+        start: For each control its first value.
+    """
+
+    choices: dict[str, list | tuple]
+    start: dict[str, Any]
+
+    def picture(self, **values) -> tuple[Figure, str]:
+        """The figure for this state of the controls, and its alt text."""
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        if widgets_can_run():
+            from IPython.display import display
+
+            display(self._controls())
+        else:
+            plots.show(*self.picture(**self.start))
+
+    def _controls(self):
+        """The live widget: every change draws a new picture in place of the old one."""
+        import ipywidgets as w
+
+        controls = {
+            name: _control(w, name, c, self.start[name]) for name, c in self.choices.items()
+        }
+        size = {"width": f"{plots.WIDTH * plots.DPI:g}px", "max_width": "100%"}
+        image, message = w.Image(format="png", layout=size), w.HTML()
+
+        def refresh(_change=None) -> None:
+            try:
+                figure, alt = self.picture(**{name: c.value for name, c in controls.items()})
+            except SNAError as error:  # the last good picture stays
+                message.value = f"<b>{html.escape(str(error))}</b>"
+            else:
+                image.value = plots.to_png(figure)
+                message.value = f"<p role='status'>{html.escape(alt)}</p>"
+
+        for control in controls.values():
+            control.observe(refresh, "value")
+        refresh()
+        return w.VBox(
+            [w.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), message, image]
+        )
+
+
+class Explorer(Panel):
     """Amplify neurons of one task and watch the next-token distribution of one of its prompts.
 
-    Displayed in a notebook it is a row of controls over a picture; where widgets cannot run
-    (`SNA_STATIC=1`, or ipywidgets is not installed) it is the picture alone.
-
     Args:
-        model: From `load_model`.
+        model: From `load_model`; every change is a forward pass of it.
         task: Its prompts can be chosen.
         scores: What neurons are chosen by, as from `differential_activation`.
         layer: The first layer shown.
@@ -43,83 +96,100 @@ class Explorer:
         self, model: TransformerBridge, task: Task, scores: Float[Tensor, "layer d_mlp"],
         *, layer: int, k: int, multiplier: float,
     ) -> None:  # fmt: skip
-        self.model, self.task, self.scores = model, task, scores
-        self.start = {"layer": layer, "k": k, "multiplier": multiplier, "source": "top scores"}
+        self.model, self.scores = model, scores
+        self.examples = {example.prompt: example for example in task.examples}
+        self.choices = {
+            "prompt": list(self.examples),
+            "layer": (0, len(scores) - 1, 1),
+            "neurons": (1, max(50, k), 1),
+            "multiplier": (0.0, max(12.0, multiplier), 0.1),
+            "chosen by": ["top scores", "random"],
+        }
+        first = (task.examples[0].prompt, layer, k, multiplier, "top scores")
+        self.start = dict(zip(self.choices, first, strict=True))
         self.amplification(**self.start)
 
-    def amplification(
-        self, layer: int, k: int, multiplier: float, source: Literal["top scores", "random"]
-    ) -> Amplification:
-        """The amplification that the controls describe; `source` "random" is the control group."""
+    def amplification(self, **values) -> Amplification:
+        """The amplification that the controls describe; "random" is the control group."""
+        layer, k = values["layer"], values["neurons"]
         neurons = top_neurons(self.scores, layer, k)
-        if source == "random":
+        if values["chosen by"] == "random":
             neurons = random_neurons(self.scores.shape[1], k, seed=layer)
-        return Amplification(layer, neurons, multiplier)
+        return Amplification(layer, neurons, values["multiplier"])
 
-    def table(self, example: Example, **controls) -> pd.DataFrame:
+    def table(self, **values) -> pd.DataFrame:
         """Token, before and after: a forward pass of the model as the controls say."""
-        amplification = self.amplification(**controls)
+        example = self.examples[values["prompt"]]
         return next_token_change(
-            self.model, example.prompt, amplification, always=example.target, k=SHOWN_TOKENS
-        )
+            self.model, example.prompt, self.amplification(**values), always=example.target,
+            k=SHOWN_TOKENS,
+        )  # fmt: skip
 
-    def picture(self, example: Example, **controls) -> tuple[Figure, str]:
-        """The figure for this state of the controls, and its alt text."""
-        table = self.table(example, **controls)
-        row = table[table.token == example.target].iloc[0]
-        k, layer, multiplier = (controls[name] for name in ("k", "layer", "multiplier"))
+    def picture(self, **values) -> tuple[Figure, str]:
+        """Bars of the likeliest tokens with and without amplification."""
+        table, target = self.table(**values), self.examples[values["prompt"]].target
+        row = table[table.token == target].iloc[0]
         title = (
-            f"{k} neurons ({controls['source']}) of layer {layer} × {multiplier:.1f}:  "
-            f"P({example.target.strip()}) {row.before:.3g} → {row.after:.3g}"
+            f"{values['neurons']} neurons ({values['chosen by']}) of layer {values['layer']} × "
+            f"{values['multiplier']:.1f}:  P({target.strip()}) {row.before:.3g} → {row.after:.3g}"
         )
-        figure = plots.next_tokens(table, example.target, title)
+        figure = plots.next_tokens(table, target, title)
         return figure, f"Bars of the likeliest next tokens before and after. {title}."
 
-    def _ipython_display_(self) -> None:
-        if widgets_can_run():
-            from IPython.display import display
 
-            display(self._controls())
-        else:
-            plots.show(*self.picture(self.task.examples[0], **self.start))
+class ZoneMap(Panel):
+    """The paper's Figure 1 for one configuration of a sweep, with movable thresholds.
 
-    def _controls(self):
-        """The live widget: every change runs the model and replaces the picture."""
-        import ipywidgets as w
+    Args:
+        frame: From `sweep`; its "test" rows are shown if it has them, else all.
+    """
 
-        n_layers, most = len(self.scores), max(12, self.start["multiplier"])
-        wide, described = {"width": "98%"}, {"description_width": "6em"}
-        prompt = w.Dropdown(
-            options=[(e.prompt + " …", i) for i, e in enumerate(self.task.examples)],
-            description="prompt", layout=wide, style=described,
-        )  # fmt: skip
-        controls = {
-            "layer": w.IntSlider(min=0, max=n_layers - 1, description="layer"),
-            "k": w.IntSlider(min=1, max=max(50, self.start["k"]), description="neurons"),
-            "multiplier": w.FloatSlider(min=0, max=most, step=0.1, description="multiplier"),
-            "source": w.Dropdown(options=["top scores", "random"], description="chosen by"),
+    def __init__(self, frame: pd.DataFrame) -> None:
+        shown = frame[frame.split == "test"]
+        self.frame = shown if len(shown) else frame
+        columns = {"layer": "layer", "neurons": "n_neurons", "multiplier": "multiplier"}
+        self.configuration = columns
+        self.choices = {name: sorted(frame[column].unique()) for name, column in columns.items()}
+        self.choices |= {
+            "gain": ["pct_improvement", "delta_logodds"],
+            "zone 1 below": (0.01, 0.5, 0.01),
+            "zone 3 above": (0.01, 0.5, 0.01),
         }
-        for name, control in controls.items():
-            control.value, control.style = self.start[name], described
-        size = {"width": f"{plots.WIDTH * plots.DPI:g}px", "max_width": "100%"}
-        image, message = w.Image(format="png", layout=size), w.HTML()
+        last = {name: values[-1] for name, values in self.choices.items()}
+        last["layer"] = self.choices["layer"][len(self.choices["layer"]) // 2]
+        self.start = last | {"gain": "pct_improvement", "zone 1 below": LOW, "zone 3 above": HIGH}
 
-        def refresh(_change=None) -> None:
-            example = self.task.examples[prompt.value]
-            values = {name: control.value for name, control in controls.items()}
-            try:
-                figure, alt = self.picture(example, **values)
-            except SNAError as error:  # the last good picture stays
-                message.value = f"<b>{html.escape(str(error))}</b>"
-            else:
-                image.value = plots.to_png(figure)
-                message.value = f"<p role='status'>{html.escape(alt)}</p>"
+    def picture(self, **values) -> tuple[Figure, str]:
+        """Every task by its baseline P and its gain under this configuration."""
+        low, high = values["zone 1 below"], values["zone 3 above"]
+        if low > high:
+            raise SNAError(f"Zone 1 ends at {low:.2f}, above {high:.2f}, where Zone 3 begins.")
+        here = np.logical_and.reduce(
+            [self.frame[column] == values[name] for name, column in self.configuration.items()]
+        )
+        rows, gain = self.frame[here], values["gain"]
+        title = (
+            f"{values['neurons']} neurons of layer {values['layer']} × {values['multiplier']:.2f}"
+        )
+        zones = rows.p_base.map(lambda p: zone(p, low, high))
+        means = rows.groupby(zones)[gain].mean()
+        told = ", ".join(f"Zone {z}: {value:.3g}" for z, value in means.items())
+        figure = plots.confidence_and_gain(
+            rows, gain, title=title, ylabel=GAINS[gain], low=low, high=high
+        )
+        return figure, f"{title}. Mean {GAINS[gain]}: {told}."
 
-        for control in (prompt, *controls.values()):
-            control.observe(refresh, "value")
-        refresh()
-        row = w.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
-        return w.VBox([prompt, row, message, image])
+
+def _control(w, name: str, choices: list | tuple, value: Any):
+    """A slider for a range, a slider over a few numbers, or a list of words."""
+    options = {"description": name, "value": value, "style": {"description_width": "6em"}}
+    if isinstance(choices, list) and isinstance(choices[0], str):
+        wide = {"width": "98%"} if max(map(len, choices)) > 30 else {}
+        return w.Dropdown(options=choices, layout=wide, **options)
+    if isinstance(choices, list):
+        return w.SelectionSlider(options=[(f"{c:.3g}", c) for c in choices], **options)
+    kind = w.IntSlider if isinstance(choices[2], int) else w.FloatSlider
+    return kind(min=choices[0], max=choices[1], step=choices[2], **options)
 
 
 def widgets_can_run() -> bool:

@@ -82,6 +82,17 @@ def llama():
     )  # fmt: skip
 
 
+def gemma2():
+    """A norm follows its MLP, so its neurons do not simply add to the residual stream."""
+    return transformers.Gemma2ForCausalLM(
+        transformers.Gemma2Config(
+            num_hidden_layers=3, hidden_size=32, intermediate_size=80, num_attention_heads=4,
+            num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16,
+            max_position_embeddings=CONTEXT, sliding_window=2 * CONTEXT, **WIDE, **_vocabulary(),
+        )
+    )  # fmt: skip
+
+
 def mixtral():
     return transformers.MixtralForCausalLM(
         transformers.MixtralConfig(
@@ -92,8 +103,8 @@ def mixtral():
     )  # fmt: skip
 
 
-DENSE = ("gpt2", "neox", "llama")
-FAMILIES = {"gpt2": gpt2, "neox": neox, "llama": llama, "mixtral": mixtral}
+DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
+FAMILIES = {"gpt2": gpt2, "neox": neox, "llama": llama, "gemma2": gemma2, "mixtral": mixtral}
 
 
 def save(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
@@ -131,6 +142,7 @@ def neuron_outputs(reference: transformers.PreTrainedModel, layer: int) -> torch
         "gpt2": "transformer.h.{}.mlp.c_proj",
         "gpt_neox": "gpt_neox.layers.{}.mlp.dense_4h_to_h",
         "llama": "model.layers.{}.mlp.down_proj",
+        "gemma2": "model.layers.{}.mlp.down_proj",
     }
     return reference.get_submodule(paths[reference.config.model_type].format(layer))
 

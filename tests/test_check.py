@@ -8,7 +8,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 import snahelpers as sna
-from snahelpers.exercise import Exercise
+from snahelpers.check.exercise import Exercise
 
 EXERCISES = {name: e for name, e in vars(sna.check).items() if isinstance(e, Exercise)}
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

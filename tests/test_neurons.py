@@ -1,6 +1,5 @@
-"""Scores agree with plain transformers hooks, and choices of neurons are what they say."""
+"""Activations and scores agree with plain transformers hooks."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -88,72 +87,6 @@ def test_missing_texts_are_refused(texts, neutral, message):
 def test_unknown_positions_are_refused():
     with pytest.raises(sna.SNAError, match="'all' or 'last', not 'first'"):
         sna.mean_activations(factory.load("gpt2"), TEXTS, positions="first")
-
-
-SCORES = torch.tensor([[0.0] * 6, [3.0, -1.0, 5.0, 3.0, -4.0, 0.5]])
-
-
-def test_top_neurons_are_sorted_and_ties_go_to_the_lower_index():
-    assert sna.top_neurons(SCORES, layer=1, k=4).tolist() == [2, 0, 3, 5]
-    assert sna.top_neurons(SCORES, layer=0, k=3).tolist() == [0, 1, 2]
-    assert sna.top_neurons(SCORES, layer=np.int64(1), k=np.int64(1)).dtype == torch.long
-
-
-def test_require_positive_skips_neurons_that_are_only_less_negative():
-    means = torch.tensor([[0.0] * 6, [-0.1, 0.2, 0.3, 0.4, -0.5, 0.6]])
-    options = {"require_positive": True, "task_means": means}
-    assert sna.top_neurons(SCORES, 1, 3, **options).tolist() == [2, 3, 5]
-    with pytest.raises(sna.SNAError, match="Only 4 neurons"):
-        sna.top_neurons(SCORES, 1, 5, **options)
-    with pytest.raises(sna.SNAError, match="needs task_means"):
-        sna.top_neurons(SCORES, 1, 3, require_positive=True)
-
-
-def test_less_negative_flags_them():
-    means = torch.tensor([[0.0] * 6, [-0.1, -0.2, 0.3, 0.4, -0.5, -0.6]])
-    chosen = torch.tensor([0, 1, 2, 5])
-    assert sna.less_negative(means, SCORES, 1, chosen).tolist() == [True, False, False, True]
-
-
-def test_contrastive_neurons_are_the_two_tails():
-    positive, negative = sna.contrastive_neurons(SCORES, layer=1, k=3)
-    assert positive.tolist() == [2, 0, 3]
-    assert negative.tolist() == [4, 1, 5]
-    with pytest.raises(sna.SNAError, match=r"overlap.*at most 3"):
-        sna.contrastive_neurons(SCORES, layer=1, k=4)
-
-
-@pytest.mark.parametrize("k", [0, -1, 7, 2.0, True])
-def test_k_out_of_range(k):
-    with pytest.raises(sna.SNAError, match="1 to 6"):
-        sna.top_neurons(SCORES, 1, k)
-
-
-@pytest.mark.parametrize("layer", [-1, 2])
-def test_layer_out_of_range(layer):
-    with pytest.raises(sna.SNAError, match="0 to 1"):
-        sna.top_neurons(SCORES, layer, 1)
-
-
-def test_scores_that_are_not_finite_are_refused():
-    with pytest.raises(sna.SNAError, match="not all finite"):
-        sna.top_neurons(SCORES.log(), 1, 1)
-
-
-def test_random_neurons_are_distinct_seeded_and_not_excluded():
-    draw = sna.random_neurons(20, 15, seed=1, exclude=[3, 4])
-    assert len(set(draw.tolist()) - {3, 4}) == 15 and max(draw) < 20
-    assert torch.equal(draw, sna.random_neurons(20, 15, seed=1, exclude=torch.tensor([3, 4])))
-    assert not torch.equal(draw, sna.random_neurons(20, 15, seed=2, exclude=[3, 4]))
-    with pytest.raises(sna.SNAError, match="1 to 18"):
-        sna.random_neurons(20, 19, seed=1, exclude=[3, 4])
-
-
-def test_loudest_layer_has_the_largest_mean_of_its_top_k():
-    scores = torch.tensor([[9.0, 0.0, 0.0], [5.0, 5.0, 0.0], [4.0, 4.0, 4.0]])
-    assert [sna.loudest_layer(scores, k) for k in (1, 2, 3)] == [0, 1, 2]
-    with pytest.raises(sna.SNAError, match="number of neurons 4"):
-        sna.loudest_layer(scores, 4)
 
 
 def test_contexts_end_at_the_token_on_which_the_neuron_fires_hardest():

@@ -13,6 +13,13 @@ POINTS = pd.DataFrame({"x": [0, 1, 2] * 2, "y": [1.0, 2.0, 3.0] * 2, "by": ["a"]
 SCORES = pd.DataFrame(
     {"layer": [0, 0, 1], "score": [0.1, -0.2, 0.3], "chosen": [True, False, True]}
 )
+GAINS = pd.DataFrame(
+    {"domain": "d", "difficulty": ["easy", "hard"], "p_base": [0.02, 0.5], "gain": [9, -1]}
+)
+CELLS = pd.DataFrame({"layer": [0, 1] * 2, "task": list("aabb"), "gain": [0.1, -0.2, 0.3, 0.0]})
+PEAKS = pd.DataFrame(
+    {"task": list("aabb"), "model": list("mnmn"), "depth": 0.5, "low": 0.2, "high": 0.6, "paper": 1}
+)
 
 FIGURES = {
     "next_tokens": lambda: plots.next_tokens(TOKENS, " c", "title"),
@@ -32,7 +39,15 @@ FIGURES = {
     "bars": lambda: plots.bars(
         TASKS, "task", "before", highlight=["x"], title="t", xlabel="x", ylabel="y"
     ),
+    "bars_by": lambda: plots.bars(POINTS, "x", "y", by="by", title="t", xlabel="x", ylabel="y"),
     "paper_claim": plots.paper_claim,
+    "confidence_and_gain": lambda: plots.confidence_and_gain(
+        GAINS, "gain", title="t", ylabel="y", ceiling=True
+    ),
+    "heatmap": lambda: plots.heatmap(
+        CELLS, "layer", "task", "gain", title="t", xlabel="x", label="l", marks=[(0, "b")]
+    ),
+    "peaks": lambda: plots.peaks(PEAKS, "task", by="model", title="t"),
 }
 
 

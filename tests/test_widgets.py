@@ -3,9 +3,11 @@
 import sys
 
 import ipywidgets
+import pandas as pd
 import pytest
 
 import snahelpers as sna
+from snahelpers.measure import next_logits
 from snahelpers.widgets import widgets_can_run
 
 
@@ -45,23 +47,22 @@ def _find(widget, kind):
 
 def test_the_table_is_a_forward_pass_of_the_model(explorer, model, task, scores):
     example = task.examples[0]
-    table = explorer.table(example, layer=4, k=12, multiplier=2.4, source="top scores")
+    table = explorer.table(**explorer.start)
     with sna.amplify(model, sna.Amplification(4, sna.top_neurons(scores, 4, 12), 2.4)):
-        expected = sna.next_tokens(model, example.prompt, k=3).set_index("token").p
-    assert table.set_index("token").after[expected.index].tolist() == pytest.approx(
-        expected.tolist()
-    )
+        p = next_logits(model, model.to_tokens(example.prompt))[0].softmax(-1)
+    assert table.after.tolist() == pytest.approx(p[table.id].tolist())
 
 
 def test_another_prompt_is_another_forward_pass(explorer, task):
-    state = {"layer": 4, "k": 12, "multiplier": 2.4, "source": "top scores"}
-    first, second = (explorer.table(task.examples[i], **state) for i in (0, 2))
+    first, second = (
+        explorer.table(**explorer.start | {"prompt": task.examples[i].prompt}) for i in (0, 2)
+    )
     assert task.examples[2].target in second.token.tolist() and not first.equals(second)
 
 
 def test_random_neurons_are_the_control(explorer):
-    top = explorer.amplification(layer=4, k=12, multiplier=2.0, source="top scores")
-    control = explorer.amplification(layer=4, k=12, multiplier=2.0, source="random")
+    top = explorer.amplification(**explorer.start)
+    control = explorer.amplification(**explorer.start | {"chosen by": "random"})
     assert top.neurons != control.neurons and len(control.neurons) == 12
 
 
@@ -101,3 +102,41 @@ def test_static_where_asked_for_or_where_ipywidgets_is_missing(monkeypatch, expl
 def test_a_start_out_of_range_is_refused_at_once(model, task, scores):
     with pytest.raises(sna.SNAError, match="layer 99"):
         sna.Explorer(model, task, scores, layer=99, k=12, multiplier=2.4)
+
+
+CONFIGURATIONS = [(layer, k, m) for layer in range(2) for k in (3, 5) for m in (1.1, 2.4)]
+SWEPT = pd.DataFrame(
+    {"task": name, "domain": name, "difficulty": "easy", "split": split, "layer": layer,
+     "n_neurons": k, "multiplier": m, "p_base": p, "pct_improvement": 10.0 * layer + k,
+     "delta_logodds": m}
+    for name, p in {"low": 0.05, "high": 0.5}.items()
+    for split in ("select", "test")
+    for layer, k, m in CONFIGURATIONS
+)  # fmt: skip
+
+
+def test_the_zone_map_shows_the_chosen_configuration_of_the_test_rows():
+    panel = sna.ZoneMap(
+        SWEPT.assign(pct_improvement=SWEPT.pct_improvement * (SWEPT.split == "test"))
+    )
+    figure, alt = panel.picture(**panel.start | {"layer": 1, "neurons": 3})
+    assert "Zone 1: 13, Zone 3: 13" in alt
+    drawn = [y for dots in figure.axes[0].collections for y in dots.get_offsets()[:, 1]]
+    assert drawn == [13, 13]
+
+
+def test_thresholds_move_tasks_between_zones():
+    panel = sna.ZoneMap(SWEPT)
+    moved = panel.start | {"zone 1 below": 0.01, "zone 3 above": 0.5}
+    assert "Zone 2" in panel.picture(**moved)[1] and "Zone 1" not in panel.picture(**moved)[1]
+    with pytest.raises(sna.SNAError, match=r"Zone 1 ends at 0\.20, above 0\.10"):
+        panel.picture(**panel.start | {"zone 1 below": 0.2})
+
+
+def test_the_zone_map_has_a_slider_over_what_was_swept(monkeypatch):
+    monkeypatch.delenv("SNA_STATIC", raising=False)
+    box = _shown(monkeypatch, sna.ZoneMap(SWEPT))
+    sliders = _find(box, ipywidgets.SelectionSlider)
+    assert [[value for _, value in slider.options] for slider in sliders] == [
+        [0, 1], [3, 5], [1.1, 2.4],
+    ]  # fmt: skip

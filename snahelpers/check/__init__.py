@@ -1,0 +1,29 @@
+"""Exercise checks: `sna.check.zone(my_zone)` says ⏳ not tried, ✗ with a hint, or ✓.
+
+A check knows a right answer and the mistakes people make, each with the sentence that helps. One
+module a notebook.
+"""
+
+from snahelpers.check.find_the_layer import against_draws, peak_layer, relative_depth
+from snahelpers.check.find_the_neurons import chance, differential, precision_recall
+from snahelpers.check.hook_and_amplify import added_vector, hooked_twice, scaling_hook
+from snahelpers.check.map_the_zones import shifted_probability, success_and_golden, task_improvement
+from snahelpers.check.start_here import ceiling, improvement, zone
+
+__all__ = [
+    "added_vector",
+    "against_draws",
+    "ceiling",
+    "chance",
+    "differential",
+    "hooked_twice",
+    "improvement",
+    "peak_layer",
+    "precision_recall",
+    "relative_depth",
+    "scaling_hook",
+    "shifted_probability",
+    "success_and_golden",
+    "task_improvement",
+    "zone",
+]

@@ -1,0 +1,84 @@
+"""The exercises of notebook 02."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from snahelpers.check.exercise import Exercise, fixed_random, unfinished
+
+_POST, _W_OUT = fixed_random(2, 4, 10), fixed_random(10, 6)
+
+
+def _apply_hook(make_hook: Callable, case: tuple) -> Any:
+    """What the hook returns, and what it left of its input: an edit in place shows there."""
+    neurons, multiplier = case
+    activation = _POST.clone()
+    returned = make_hook(neurons, multiplier)
+    if unfinished(returned):
+        return returned
+    edited = returned(activation, None)
+    return edited if unfinished(edited) else torch.cat([edited, activation])
+
+
+def _make(edit: Callable) -> Callable:
+    return lambda neurons, multiplier: (
+        lambda activation, hook: edit(activation, neurons, multiplier)
+    )
+
+
+def _scaled(activation: torch.Tensor, neurons: Sequence[int], multiplier: float) -> torch.Tensor:
+    edited = activation.clone()
+    edited[..., neurons] *= multiplier
+    return edited
+
+
+def _scaled_in_place(activation: torch.Tensor, neurons: Sequence[int], multiplier: float):
+    activation[..., neurons] *= multiplier
+    return activation
+
+
+scaling_hook = Exercise(
+    right=_make(_scaled),
+    cases=[([1, 4], 3.0), ([0], 0.0), ([7, 8, 9], 1.5)],
+    mistakes={
+        "It scales, but in place: whatever was cached before your hook changes too. Clone first.":
+            _make(_scaled_in_place),
+        "That scales every neuron; scale only activation[..., neurons].":
+            _make(lambda activation, neurons, m: activation * m),
+        "That selects positions: the neurons are in the last dimension, activation[..., neurons].":
+            _make(lambda a, neurons, m: torch.stack(
+                [row * m if i in neurons else row for i, row in enumerate(a.unbind(1))], 1)),
+        "That adds; amplification multiplies.":
+            _make(lambda a, neurons, m: a.index_add(
+                -1, torch.tensor(neurons), torch.full((*a.shape[:-1], len(neurons)), float(m)))),
+    },
+    praise="Right: only those neurons, and the original is untouched.",
+    call=_apply_hook,
+)  # fmt: skip
+
+added_vector = Exercise(
+    right=lambda post, W_out, neurons, m: (m - 1) * post[..., neurons] @ W_out[neurons],
+    cases=[(_POST, _W_OUT, [2, 5], 3.0), (_POST, _W_OUT, [0, 1, 9], 0.5)],
+    mistakes={
+        "The model already adds these neurons once; only m - 1 times their output is new.":
+            lambda post, W_out, neurons, m: m * post[..., neurons] @ W_out[neurons],
+        "That is every neuron's output; take only post[..., neurons] and W_out[neurons].":
+            lambda post, W_out, neurons, m: (m - 1) * post @ W_out,
+        "The sign is turned: at a multiplier above 1 their output is added, not removed.":
+            lambda post, W_out, neurons, m: (1 - m) * post[..., neurons] @ W_out[neurons],
+    },
+    praise="Right: amplifying is adding one vector to the residual stream at each position.",
+)  # fmt: skip
+
+hooked_twice = Exercise(
+    right=lambda multiplier: multiplier**2,
+    cases=[(1.0,), (2.4,), (3.0,)],
+    mistakes={
+        "Look at the activation, not at the hooks: both of them ran.":
+            lambda multiplier: multiplier,
+        "The second hook gets what the first one returned, so the two multiply.":
+            lambda multiplier: 2 * multiplier,
+    },
+    praise="Right: two names, one place, so it is scaled twice.",
+)  # fmt: skip

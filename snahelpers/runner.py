@@ -1,0 +1,181 @@
+"""Runs a sweep part by part: which neurons, which engine, how many configurations at once."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.choose import METHODS, choose_neurons
+from snahelpers.engines import ENGINES, CleanPass, Configuration, bytes_per_prompt, is_exact
+from snahelpers.errors import DataError, ModelError, SNAError, check_choice
+from snahelpers.measure import describe
+from snahelpers.models import check_positions
+from snahelpers.neurons import mean_activations
+from snahelpers.tasks import Task, prompt_groups, target_ids
+
+MEASURED = ("p", "logodds", "rank", "entropy")
+CPU_TOKENS = 2048  # at once: what fits a processor's cache; more takes longer a token
+
+
+class Job:
+    """One task of a sweep, with the examples that are measured and their tokens.
+
+    Args:
+        model: Gives the tokens.
+        task: Neurons are chosen on its "select" examples.
+        splits: Which examples are measured.
+
+    Raises:
+        DataError: a split has no examples, or an example cannot be measured.
+    """
+
+    def __init__(self, model: TransformerBridge, task: Task, splits: Sequence[str]) -> None:
+        self.task = task
+        for name in ("select", *splits):
+            if not len(task.split(name)):
+                raise DataError(
+                    f"{task.name} has no examples in the split {name!r}. Neurons are chosen on "
+                    "'select'; give it some examples there, and on each split that is measured."
+                )
+        places = [i for i, example in enumerate(task.examples) if example.split in splits]
+        measured = replace(task, examples=tuple(task.examples[i] for i in places))
+        list(prompt_groups(model, task.prompts))  # raises if a prompt cannot run
+        self.groups = list(prompt_groups(model, measured.prompts))
+        self.targets = target_ids(model, measured)
+        self.splits, self.places = [e.split for e in measured.examples], places
+
+
+class Runner:
+    """Measures one (task, layer) of a sweep at a time.
+
+    Neurons are chosen, and the engine is, when the first part is measured.
+
+    Raises:
+        SNAError: the method, positions, engine or memory is not a usable value.
+        DataError: the neutral texts cannot be used.
+    """
+
+    def __init__(
+        self, model: TransformerBridge, jobs: Sequence[Job],
+        configurations: Sequence[Configuration], neutral: Sequence[str],
+        *, method: str, seed: int, positions: str, engine: str, memory_gb: float,
+    ) -> None:  # fmt: skip
+        check_choice("method", method, METHODS)
+        check_choice("engine", engine, ("auto", *ENGINES))
+        check_positions(positions)
+        if not 0 < memory_gb < math.inf:
+            raise SNAError(f"memory_gb is {memory_gb!r}: expected more than 0, such as 1.")
+        list(prompt_groups(model, neutral))  # raises if a text cannot run
+        self.model, self.jobs, self.configurations = model, jobs, configurations
+        self.neutral, self.method, self.seed, self.positions = neutral, method, seed, positions
+        self.engine, self.budget = engine, memory_gb * 2**30
+        self.neurons: dict[Job, Int[Tensor, "layer k"]] = {}
+        self.clean: tuple[Job | None, list[CleanPass]] = (None, [])
+
+    @torch.no_grad()
+    def measure(self, job: Job, layer: int, bar: tqdm) -> pd.DataFrame:
+        """Every configuration at `layer` on every example: one row a configuration and example."""
+        if not self.neurons:
+            line = self._prepare()
+            if line and not bar.disable:
+                bar.write(line)
+        if self.clean[0] is not job:
+            passes = [self._clean_pass(job, tokens) for _, tokens in job.groups]
+            self.clean = (job, passes)
+        n, batch = len(self.configurations), len(job.targets)
+        base = {name: np.empty(batch) for name in MEASURED}
+        post = {name: np.empty((n, batch)) for name in MEASURED}
+        for (places, _), clean in zip(job.groups, self.clean[1], strict=True):
+            targets, places = job.targets[places].to(clean.logits.device), places.numpy()
+            numbers = describe(clean.logits, targets)
+            for name in MEASURED:
+                base[name][places] = numbers[name].cpu().numpy()
+            for start, chunk in self._chunks(clean):
+                logits = ENGINES[self.engine](self.model, clean, layer, chunk)
+                numbers = describe(logits.flatten(0, 1), targets.repeat(len(chunk)))
+                for name in MEASURED:
+                    values = numbers[name].unflatten(0, logits.shape[:2]).cpu().numpy()
+                    post[name][start : start + len(chunk), places] = values
+                bar.update(len(chunk) * len(places) / batch)
+        return self._frame(job, layer, base, post)
+
+    def _prepare(self) -> str | None:
+        """Choose the neurons of every task, and an engine that is exact on this model.
+
+        Returns:
+            One line on that engine, if it was not asked for by name.
+        """
+        model, k = self.model, max(count for count, _ in self.configurations)
+        norms = torch.stack([block.mlp.W_out.norm(dim=-1) for block in model.blocks]).float().cpu()
+        neutral = mean_activations(model, self.neutral, positions=self.positions)
+        for job in self.jobs:
+            prompts = job.task.split("select").prompts
+            means = mean_activations(model, prompts, positions=self.positions)
+            self.neurons[job] = choose_neurons(self.method, means, neutral, norms, k, self.seed)
+        return self._check_resume() if self.engine in ("auto", "resume") else None
+
+    def _check_resume(self) -> str | None:
+        """Try the strongest configuration of every layer and length of prompt against the hooks."""
+        strongest = max(self.configurations, key=lambda c: (c[0], abs(c[1] - 1)))
+        first = {group[1].shape[1]: (job, group) for job in self.jobs for group in job.groups}
+        for length, (job, (places, tokens)) in sorted(first.items()):
+            clean = self._clean_pass(job, tokens[:2])
+            targets = job.targets[places[:2]].to(tokens.device)
+            for layer in range(self.model.cfg.n_layers):
+                if not is_exact(self.model, clean, layer, strongest, targets):
+                    return self._cannot_resume(layer, length)
+        if self.engine == "resume":
+            return None
+        self.engine = "resume"
+        return f"sweep: engine 'resume', checked on {len(first)} lengths of prompt"
+
+    def _cannot_resume(self, layer: int, length: int) -> str:
+        name = self.model.cfg.model_name
+        if self.engine == "resume":
+            raise ModelError(
+                f"engine='resume' is not exact for {name} (layer {layer}, prompts of {length} "
+                "tokens): its MLP does not simply add to the residual stream. Use 'auto'."
+            )
+        self.engine = "batched"
+        return f"sweep: engine 'batched' ('resume' is not exact for {name}, layer {layer})"
+
+    def _clean_pass(self, job: Job, tokens: Int[Tensor, "batch pos"]) -> CleanPass:
+        return CleanPass(self.model, tokens, self.neurons[job], self.positions)
+
+    def _chunks(self, clean: CleanPass) -> Iterator[tuple[int, Sequence[Configuration]]]:
+        """The configurations in pieces that fit the memory, and where each piece starts."""
+        batch, length = clean.tokens.shape
+        size = self.budget // (batch * bytes_per_prompt(self.model, length, self.engine))
+        if clean.tokens.device.type == "cpu":
+            size = min(size, CPU_TOKENS // (batch * length))
+        size = max(1, int(size))
+        for start in range(0, len(self.configurations), size):
+            yield start, self.configurations[start : start + size]
+
+    def _frame(self, job: Job, layer: int, base: dict, post: dict) -> pd.DataFrame:
+        """The measured arrays [example] and [config, example] as a tidy frame, by split."""
+        n, batch = post["p"].shape
+        counts, multipliers = np.array(self.configurations).T
+        columns = {
+            "model": self.model.cfg.model_name, "task": job.task.name, "domain": job.task.domain,
+            "difficulty": job.task.difficulty, "split": np.tile(job.splits, n),
+            "method": self.method, "example": np.tile(job.places, n), "layer": layer,
+            "n_neurons": counts.astype(int).repeat(batch), "multiplier": multipliers.repeat(batch),
+        }  # fmt: skip
+        before = {name: np.tile(values, n) for name, values in base.items()}
+        after = {name: values.ravel() for name, values in post.items()}
+        frame = pd.DataFrame(columns).assign(
+            p_base=before["p"], p_post=after["p"],
+            pct_improvement=100 * (after["p"] / before["p"] - 1),
+            delta_logodds=after["logodds"] - before["logodds"],
+            rank_base=before["rank"], rank_post=after["rank"],
+            entropy_base=before["entropy"], entropy_post=after["entropy"],
+        )  # fmt: skip
+        return frame.sort_values("split", kind="stable", ignore_index=True)

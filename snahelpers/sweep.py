@@ -1,0 +1,212 @@
+"""The paper's parameter sweep (section 3.3): every layer, neuron count and multiplier, on tasks.
+
+`sweep` says what is run and what comes out; how it is run fast is the business of `engines`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.errors import DataError, SNAError, check_range, did_you_mean
+from snahelpers.results import Results, digest, fingerprint
+from snahelpers.runner import Job, Runner
+from snahelpers.tasks import SPLITS, Task, load_neutral, load_tasks
+
+KEYS = [
+    *("model", "task", "domain", "difficulty", "split", "method"),
+    *("layer", "n_neurons", "multiplier"),
+]
+OUTCOMES = [
+    *("p_base", "p_post", "pct_improvement", "delta_logodds"),
+    *("rank_base", "rank_post", "entropy_base", "entropy_post"),
+]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which configurations a sweep runs: all of layers × counts × multipliers.
+
+    Attributes:
+        layers: Which layers, or None for every layer of the model.
+        counts: How many of the chosen neurons.
+        multipliers: What their activations are multiplied by. By default the paper's twelve.
+
+    Raises:
+        SNAError: a part is empty or names a value twice, a count is not at least 1, or a
+            multiplier is negative or not finite.
+    """
+
+    layers: Sequence[int] | None = None
+    counts: Sequence[int] = (3, 5, 8, 10, 15, 20, 25)
+    multipliers: Sequence[float] = tuple(np.linspace(1.1, 2.4, 12).tolist())
+
+    def __post_init__(self) -> None:
+        """Check what needs no model, and keep plain tuples."""
+        for name in ("layers", "counts", "multipliers"):
+            values = getattr(self, name)
+            if values is None and name == "layers":
+                continue
+            values = tuple(np.asarray(values).tolist())
+            if not values or len(set(values)) < len(values):
+                raise SNAError(f"The grid's {name} are {values}: expected one or more, each once.")
+            object.__setattr__(self, name, values)
+        for count in self.counts:
+            check_range("The grid's count", count, 1, 10**9)
+        for multiplier in self.multipliers:
+            if not math.isfinite(multiplier) or multiplier < 0:
+                raise SNAError(
+                    f"The grid's multiplier {multiplier!r} is not a finite number of at least 0."
+                )
+
+    @classmethod
+    def extended(cls) -> "Grid":
+        """The paper's grid and the larger multipliers that it mentions elsewhere (up to 12)."""
+        return cls(multipliers=(*cls.multipliers, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0))
+
+    def configurations(self) -> list[tuple[int, float]]:
+        """Every (count, multiplier) of one layer, in the order of the frame."""
+        return list(product(self.counts, self.multipliers))
+
+
+PAPER_GRID = Grid()
+
+
+def sweep(
+    model: TransformerBridge,
+    tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str,
+    grid: Grid = PAPER_GRID,
+    *,
+    split: str | Sequence[str] = SPLITS,
+    neutral: Sequence[str] | None = None,
+    method: str = "differential",
+    seed: int = 0,
+    positions: Literal["all", "last"] = "all",
+    per_example: bool = False,
+    engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
+    memory_gb: float = 1.0,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measure every configuration of the grid on every task (the paper's section 3.3).
+
+    Neurons are chosen on each task's "select" examples, whatever is measured. All input is checked
+    before anything runs.
+
+    Args:
+        model: From `load_model`, not amplified.
+        tasks: From `load_tasks`, or some of them, or names of the twelve.
+        grid: The paper's by default: 84 configurations a layer.
+        split: Which examples are measured: "select", "test" or both.
+        neutral: Ordinary text for choosing neurons; by default `load_neutral()`.
+        method: How neurons are chosen, one of `choose_neurons`.
+        seed: Of methods that draw by chance.
+        positions: Which positions are scored and amplified: "all" (but the beginning-of-sequence
+            token) or "last".
+        per_example: One row an example instead of one a task, with a column `example`, its place
+            in the task.
+        engine: "resume" (fast), "batched" or "hooks" (plain, slow); "auto" takes "resume" if it
+            agrees with "hooks" on this model and these prompts, else "batched".
+        memory_gb: About how much memory to use beside the model.
+        out: A parquet file. Finished (task, layer) parts are kept beside it, and the same call
+            goes on from there if it was stopped.
+        progress: Show a bar, and one line on the engine.
+
+    Returns:
+        One row a task, split and configuration: model, task, domain, difficulty, split, method,
+        layer, n_neurons, multiplier; p_base and p_post (mean P of the target without and with
+        amplification), pct_improvement (of these two means, in per cent), delta_logodds (natural
+        logarithm, mean over examples), and mean rank_base, rank_post, entropy_base, entropy_post
+        (nats).
+
+    Raises:
+        SNAError: an argument is out of range or unknown.
+        DataError: a task cannot be measured, or `out` belongs to another sweep.
+        ModelError: engine="resume" is not exact for this model.
+    """
+    _check_grid(model, grid)
+    splits = _as_splits(split)
+    jobs = [Job(model, task, splits) for task in _as_tasks(tasks)]
+    neutral = load_neutral() if neutral is None else neutral
+    runner = Runner(
+        model, jobs, grid.configurations(), neutral,
+        method=method, seed=seed, positions=positions, engine=engine, memory_gb=memory_gb,
+    )  # fmt: skip
+    layers = range(model.cfg.n_layers) if grid.layers is None else grid.layers
+    settings = dict(
+        layers=list(layers), counts=grid.counts, multipliers=grid.multipliers, split=splits,
+        per_example=per_example, tasks={job.task.name: digest(job.task) for job in jobs},
+        neutral=digest(list(neutral)), method=method, seed=seed, positions=positions, engine=engine,
+    )  # fmt: skip
+    results = Results(out, fingerprint(model) | settings)
+    if (frame := results.finished()) is not None:
+        return frame
+    each, parts = len(grid.configurations()), []
+    total = each * len(layers) * len(jobs)
+    with tqdm(total=total, unit="config", unit_scale=True, disable=not progress) as bar:
+        for done, (job, layer) in enumerate(product(jobs, layers), start=1):
+            name = f"task{jobs.index(job):03d}-layer{layer:03d}"
+            part = results.read(name)
+            if part is None:
+                part = runner.measure(job, layer, bar)
+                part = part if per_example else task_level(part)
+                results.write(name, part)
+            parts.append(part)
+            bar.update(each * done - bar.n)
+    frame = pd.concat(parts, ignore_index=True)
+    results.finish(frame)
+    return frame
+
+
+def task_level(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a configuration from one row an example: means, and % of the mean P (section 3.4).
+
+    Raises:
+        DataError: the frame has no column `example`, so it is no per-example frame.
+    """
+    if "example" not in frame:
+        raise DataError("This frame has no column 'example'. Sweep with per_example=True.")
+    groups = frame.groupby(KEYS, sort=False, as_index=False, dropna=False, observed=True)
+    means = groups[OUTCOMES].mean()
+    means["pct_improvement"] = 100 * (means.p_post - means.p_base) / means.p_base
+    return means
+
+
+def _check_grid(model: TransformerBridge, grid: Grid) -> None:
+    for layer in grid.layers or ():
+        check_range("The grid's layer", layer, 0, model.cfg.n_layers - 1)
+    check_range("The grid's largest count", max(grid.counts), 1, model.cfg.d_mlp)
+
+
+def _as_splits(split: str | Sequence[str]) -> tuple[str, ...]:
+    splits = (split,) if isinstance(split, str) else tuple(split)
+    if not splits or not set(splits) <= set(SPLITS):
+        raise DataError(f"split is 'select', 'test' or both of them, not {split!r}.")
+    return splits
+
+
+def _as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
+    """The tasks themselves, whichever way they were named."""
+    if isinstance(tasks, Mapping):
+        tasks = tasks.values()
+    elif isinstance(tasks, (Task, str)):
+        tasks = [tasks]
+    chosen, twelve = [], load_tasks()
+    for task in tasks:
+        if isinstance(task, str) and task not in twelve:
+            raise DataError(
+                f"There is no task {task!r}.{did_you_mean(task, twelve)} Name one of "
+                f"{', '.join(twelve)}, or give what load_tasks returns."
+            )
+        chosen.append(twelve[task] if isinstance(task, str) else task)
+    names = [task.name for task in chosen]
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"The tasks are {names}: expected one or more, each once.")
+    return chosen
