@@ -52,7 +52,7 @@ models: $(INSTALLED) ## retrain the embedded models from their recipe (takes lon
 results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 10 minutes)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
 
-# The benchmark runs without nnsight too, and says that it did: no reason to stop if it cannot be had.
+# Without nnsight the benchmark runs too, and says so: no reason to stop where it cannot be had.
 bench: $(INSTALLED) ## time the sweep beside other ways to run it (about 20 minutes)
 	-$(VENV_PYTHON) -m uv pip install -q --python $(VENV_PYTHON) -c constraints.txt --group bench
 	$(VENV_PYTHON) benchmarks/sweep.py

@@ -52,6 +52,7 @@ class CleanPass:
         self.fired: list[Tensor] = []
         self.resid_post: list[Tensor] = []
         self.blocks: list[Callable[[Tensor], Tensor]] = []
+        self.n_layers = model.cfg.n_layers
 
         def keep_fired(activation: Tensor, hook: HookPoint) -> None:
             chosen = activation[..., self.neurons[len(self.fired)]]
@@ -72,10 +73,18 @@ class CleanPass:
             for handle in handles:
                 handle.remove()
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory it keeps."""
+        return sum(kept.nbytes for kept in (self.logits, *self.fired, *self.resid_post))
+
     def _keep_block(self, block: nn.Module, args: tuple, kwargs: dict) -> None:
         """With the masks and positions of this pass: without them rotary models go wrong."""
-        rest, named = _first_row(args[1:]), _first_row(kwargs)
-        plain = _without_hook_points(block)
+        resid_pre, *rest = args
+        rest, named = _first_row(tuple(rest)), _first_row(kwargs)
+        plain = _without_hook_points(block, resid_pre.dtype)
+        if len(self.blocks) == self.n_layers - 1 and hasattr(plain, "mlp"):
+            plain.mlp = _LastPosition(plain.mlp)
         self.blocks.append(lambda resid: plain(resid, *rest, **named))
 
     def _keep_output(self, block: nn.Module, args: tuple, output: Tensor) -> None:
@@ -143,6 +152,20 @@ def resume(
     return logits.unflatten(0, deltas.shape[:2])
 
 
+class _LastPosition(nn.Module):
+    """The last block's MLP where it matters: other positions of its output are not read.
+
+    Added to the residual stream, the one position that it returns is spread over all.
+    """
+
+    def __init__(self, mlp: nn.Module) -> None:
+        super().__init__()
+        self.mlp = mlp
+
+    def forward(self, resid: Float[Tensor, "row pos d_model"]) -> Float[Tensor, "row 1 d_model"]:
+        return self.mlp(resid[:, -1:])
+
+
 ENGINES: dict[str, Callable[..., Logits]] = {"hooks": hooks, "resume": resume, "batched": batched}
 
 
@@ -172,19 +195,23 @@ def bytes_per_prompt(model: TransformerBridge, length: int, engine: str) -> int:
     return 4 * max(at_once, unembedded)
 
 
-def _without_hook_points(module: nn.Module) -> nn.Module:
+def _without_hook_points(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """The transformers module inside a TransformerLens one, sharing its weights, free of hooks.
 
-    Hooks have no work to do after the amplified layer, and cost a tenth of the time. Attention
-    stays as it is: TransformerLens rotates positions in float64 where the model is float64.
+    Hooks have no work to do after the amplified layer, and cost a fifth of the time. In float64
+    attention stays as it is: there TransformerLens rotates positions in float64, and transformers
+    in float32.
     """
-    if isinstance(module, AttentionBridge):
+    if isinstance(module, AttentionBridge) and dtype == torch.float64:
         return module
     original = getattr(module, "original_component", None)
     plain = copy.copy(module if original is None else original)
     plain._modules = {
-        name: child and _without_hook_points(child) for name, child in plain._modules.items()
+        name: child and _without_hook_points(child, dtype) for name, child in plain._modules.items()
     }
+    if isinstance(module, AttentionBridge):
+        plain.config = copy.copy(plain.config)
+        plain.config._attn_implementation = "sdpa"  # TransformerLens needs "eager", for its hooks
     return plain
 
 

@@ -21,7 +21,7 @@ from snahelpers.neurons import mean_activations
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 MEASURED = ("p", "logodds", "rank", "entropy")
-CPU_TOKENS = 2048  # at once: what fits a processor's cache; more takes longer a token
+CPU_TOKENS = 1024  # at once: what fits a processor's cache; more takes longer a token
 
 
 class Job:
@@ -77,7 +77,7 @@ class Runner:
         self.neutral, self.method, self.seed, self.positions = neutral, method, seed, positions
         self.engine, self.budget = engine, memory_gb * 2**30
         self.neurons: dict[Job, Int[Tensor, "layer k"]] = {}
-        self.clean: tuple[Job | None, list[CleanPass]] = (None, [])
+        self.clean: tuple[Job | None, dict[int, CleanPass]] = (None, {})
 
     @torch.no_grad()
     def measure(self, job: Job, layer: int, bar: tqdm) -> pd.DataFrame:
@@ -86,13 +86,10 @@ class Runner:
             line = self._prepare()
             if line and not bar.disable:
                 bar.write(line)
-        if self.clean[0] is not job:
-            passes = [self._clean_pass(job, tokens) for _, tokens in job.groups]
-            self.clean = (job, passes)
         n, batch = len(self.configurations), len(job.targets)
         base = {name: np.empty(batch) for name in MEASURED}
         post = {name: np.empty((n, batch)) for name in MEASURED}
-        for (places, _), clean in zip(job.groups, self.clean[1], strict=True):
+        for places, clean in self._clean_passes(job):
             targets, places = job.targets[places].to(clean.logits.device), places.numpy()
             numbers = describe(clean.logits, targets)
             for name in MEASURED:
@@ -145,6 +142,17 @@ class Runner:
             )
         self.engine = "batched"
         return f"sweep: engine 'batched' ('resume' is not exact for {name}, layer {layer})"
+
+    def _clean_passes(self, job: Job) -> Iterator[tuple[Int[Tensor, " batch"], CleanPass]]:
+        """One for each group of prompts; kept for the next layer while they fit the memory."""
+        if self.clean[0] is not job:
+            self.clean = (job, {})
+        kept = self.clean[1]
+        for i, (places, tokens) in enumerate(job.groups):
+            clean = kept.get(i) or self._clean_pass(job, tokens)
+            if sum(other.nbytes for other in {**kept, i: clean}.values()) <= self.budget:
+                kept[i] = clean
+            yield places, clean
 
     def _clean_pass(self, job: Job, tokens: Int[Tensor, "batch pos"]) -> CleanPass:
         return CleanPass(self.model, tokens, self.neurons[job], self.positions)

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -108,8 +108,7 @@ def sweep(
         neutral: Ordinary text for choosing neurons; by default `load_neutral()`.
         method: How neurons are chosen, one of `choose_neurons`.
         seed: Of methods that draw by chance.
-        positions: Which positions are scored and amplified: "all" (but the beginning-of-sequence
-            token) or "last".
+        positions: Where to score and amplify: "all" (but the beginning of sequence) or "last".
         per_example: One row an example instead of one a task, with a column `example`, its place
             in the task.
         engine: "resume" (fast), "batched" or "hooks" (plain, slow); "auto" takes "resume" if it
@@ -131,36 +130,23 @@ def sweep(
         DataError: a task cannot be measured, or `out` belongs to another sweep.
         ModelError: engine="resume" is not exact for this model.
     """
-    _check_grid(model, grid)
-    splits = _as_splits(split)
+    layers, splits = _layers(model, grid), _as_splits(split)
     jobs = [Job(model, task, splits) for task in _as_tasks(tasks)]
     neutral = load_neutral() if neutral is None else neutral
     runner = Runner(
         model, jobs, grid.configurations(), neutral,
         method=method, seed=seed, positions=positions, engine=engine, memory_gb=memory_gb,
     )  # fmt: skip
-    layers = range(model.cfg.n_layers) if grid.layers is None else grid.layers
     settings = dict(
-        layers=list(layers), counts=grid.counts, multipliers=grid.multipliers, split=splits,
+        layers=layers, counts=grid.counts, multipliers=grid.multipliers, split=splits,
         per_example=per_example, tasks={job.task.name: digest(job.task) for job in jobs},
         neutral=digest(list(neutral)), method=method, seed=seed, positions=positions, engine=engine,
     )  # fmt: skip
     results = Results(out, fingerprint(model) | settings)
     if (frame := results.finished()) is not None:
         return frame
-    each, parts = len(grid.configurations()), []
-    total = each * len(layers) * len(jobs)
-    with tqdm(total=total, unit="config", unit_scale=True, disable=not progress) as bar:
-        for done, (job, layer) in enumerate(product(jobs, layers), start=1):
-            name = f"task{jobs.index(job):03d}-layer{layer:03d}"
-            part = results.read(name)
-            if part is None:
-                part = runner.measure(job, layer, bar)
-                part = part if per_example else task_level(part)
-                results.write(name, part)
-            parts.append(part)
-            bar.update(each * done - bar.n)
-    frame = pd.concat(parts, ignore_index=True)
+    units = [(job, layer) for job in jobs for layer in layers]
+    frame = pd.concat(_parts(runner, results, units, per_example, progress), ignore_index=True)
     results.finish(frame)
     return frame
 
@@ -179,10 +165,31 @@ def task_level(frame: pd.DataFrame) -> pd.DataFrame:
     return means
 
 
-def _check_grid(model: TransformerBridge, grid: Grid) -> None:
+def _parts(
+    runner: Runner, results: Results, units: list[tuple[Job, int]], per_example: bool,
+    progress: bool,
+) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """The frame of each (task, layer): from an earlier run, or measured and kept."""
+    each = len(runner.configurations)
+    total = each * len(units)
+    with tqdm(total=total, unit="config", unit_scale=True, disable=not progress) as bar:
+        for done, (job, layer) in enumerate(units, start=1):
+            name = f"task{runner.jobs.index(job):03d}-layer{layer:03d}"
+            part = results.read(name)
+            if part is None:
+                part = runner.measure(job, layer, bar)
+                part = part if per_example else task_level(part)
+                results.write(name, part)
+            bar.update(each * done - bar.n)
+            yield part
+
+
+def _layers(model: TransformerBridge, grid: Grid) -> list[int]:
+    """The layers to sweep, if the model has them, and as many neurons as the grid counts."""
     for layer in grid.layers or ():
         check_range("The grid's layer", layer, 0, model.cfg.n_layers - 1)
     check_range("The grid's largest count", max(grid.counts), 1, model.cfg.d_mlp)
+    return list(range(model.cfg.n_layers) if grid.layers is None else grid.layers)
 
 
 def _as_splits(split: str | Sequence[str]) -> tuple[str, ...]:

@@ -64,6 +64,14 @@ def gpt2():
     )
 
 
+def wordy():
+    """GPT-2 with so many tokens that its logits take more memory than all the rest."""
+    vocabulary = _vocabulary() | {"vocab_size": 20_000}
+    return transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(n_layer=2, n_embd=32, n_head=2, n_positions=CONTEXT, **vocabulary)
+    )
+
+
 def neox():
     return transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(
@@ -104,7 +112,7 @@ def mixtral():
 
 
 DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
-FAMILIES = {"gpt2": gpt2, "neox": neox, "llama": llama, "gemma2": gemma2, "mixtral": mixtral}
+FAMILIES = {family.__name__: family for family in (gpt2, wordy, neox, llama, gemma2, mixtral)}
 
 
 def save(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
