@@ -49,7 +49,7 @@ notebooks: $(INSTALLED) ## run the notebooks in place and refresh their committe
 models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
 	$(VENV_PYTHON) data/recipe/make_models.py
 
-results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 10 minutes)
+results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 20 minutes)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
 
 # Without nnsight the benchmark runs too, and says so: no reason to stop where it cannot be had.

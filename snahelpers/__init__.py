@@ -9,7 +9,7 @@ with sna.amplify(model, sna.Amplification(8, sna.top_neurons(scores, 8, k=10), 2
     print(sna.measure(model, task))
 """
 
-from snahelpers import check, plots
+from snahelpers import check, generate, interference, plots, sentiment
 from snahelpers.amplify import Amplification, amplify
 from snahelpers.checkpoints import embedded_models
 from snahelpers.choose import (
@@ -23,6 +23,8 @@ from snahelpers.choose import (
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
+from snahelpers.interference_map import InterferenceMap
+from snahelpers.margin_map import MarginMap
 from snahelpers.measure import measure, neutral_perplexity, next_token_change
 from snahelpers.models import load_model, setup
 from snahelpers.neurons import (
@@ -50,6 +52,8 @@ __all__ = [
     "Example",
     "Explorer",
     "Grid",
+    "InterferenceMap",
+    "MarginMap",
     "ModelError",
     "SNAError",
     "SilentEditError",
@@ -65,6 +69,8 @@ __all__ = [
     "decompose",
     "differential_activation",
     "embedded_models",
+    "generate",
+    "interference",
     "layer_peaks",
     "less_negative",
     "load_model",
@@ -81,6 +87,7 @@ __all__ = [
     "plots",
     "prompt_groups",
     "random_neurons",
+    "sentiment",
     "setup",
     "summarize",
     "sweep",

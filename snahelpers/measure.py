@@ -83,7 +83,6 @@ def next_token_change(
     )
 
 
-@torch.no_grad()
 def neutral_perplexity(model: TransformerBridge, texts: Sequence[str]) -> float:
     """Perplexity on ordinary text: exp of the mean loss a token, in nats, over all texts' tokens.
 
@@ -95,12 +94,20 @@ def neutral_perplexity(model: TransformerBridge, texts: Sequence[str]) -> float:
     """
     losses = []
     for _, tokens in prompt_groups(model, texts):
-        logp = _precise(model(tokens)[:, :-1]).log_softmax(dim=-1)
-        losses.append(-logp.gather(-1, tokens[:, 1:, None]).flatten().cpu())
+        losses.append(token_losses(model, tokens).flatten().cpu())
     loss = torch.cat(losses)
     if not len(loss):
         raise DataError("No token can be predicted: every text is a single token. Use sentences.")
     return float(loss.mean().exp())
+
+
+@torch.no_grad()
+def token_losses(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
+) -> Float[Tensor, "batch pos-1"]:
+    """How surprising each token is after those before it, in nats; the first is not predicted."""
+    logp = _precise(model(tokens)[:, :-1]).log_softmax(dim=-1)
+    return -logp.gather(-1, tokens[:, 1:, None]).squeeze(-1)
 
 
 @torch.no_grad()

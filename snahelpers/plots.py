@@ -6,18 +6,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from snahelpers.matrix_plots import beside_random, matrices
 from snahelpers.style import CYCLE, DPI, GREY, ORANGE, WIDTH, axes, show, to_png
-from snahelpers.zone_plots import confidence_and_gain, dumbbells, paper_claim, shade_zones
+from snahelpers.zone_plots import (
+    confidence_and_gain,
+    dumbbells,
+    margins,
+    paper_claim,
+    shade_zones,
+)
 
 __all__ = [
     "DPI",
     "WIDTH",
     "axes",
     "bars",
+    "beside_random",
     "confidence_and_gain",
     "dumbbells",
     "heatmap",
     "lines",
+    "margins",
+    "matrices",
     "next_tokens",
     "paper_claim",
     "peaks",

@@ -182,7 +182,7 @@ class ZoneMap(Panel):
 
 def _control(w, name: str, choices: list | tuple, value: Any):
     """A slider for a range, a slider over a few numbers, or a list of words."""
-    options = {"description": name, "value": value, "style": {"description_width": "6em"}}
+    options = {"description": name, "value": value, "style": {"description_width": "7em"}}
     if isinstance(choices, list) and isinstance(choices[0], str):
         wide = {"width": "98%"} if max(map(len, choices)) > 30 else {}
         return w.Dropdown(options=choices, layout=wide, **options)

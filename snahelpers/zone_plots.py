@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snahelpers.style import CYCLE, GREEN, GREY, ORANGE, PINK, WIDTH, YELLOW, axes
+from snahelpers.style import BLUE, CYCLE, GREEN, GREY, ORANGE, PINK, WIDTH, YELLOW, axes
 from snahelpers.zones import HIGH, LOW
 
 COLOURS = {1: YELLOW, 2: PINK, 3: GREEN}  # of the zones
@@ -82,6 +82,32 @@ def dumbbells(frame: pd.DataFrame, title: str) -> Figure:
     ax.invert_yaxis()
     ax.margins(y=0.08)
     ax.legend(loc="lower left", frameon=False)
+    return ax.figure
+
+
+def margins(frame: pd.DataFrame, title: str) -> Figure:
+    """Each review by its signed margin before and after; what crosses the line is answered anew.
+
+    Args:
+        frame: Columns before and after (log P(positive) - log P(negative)) and label, one row a
+            review.
+        title: What happened in between.
+    """
+    ax = axes(title, "before: (P(positive) − P(negative)) / their sum", "after", size=(WIDTH, 4.4))
+    for label, colour, marker in (("positive", ORANGE, "o"), ("negative", BLUE, "s")):
+        x, y = np.tanh(frame.loc[frame.label == label, ["before", "after"]].to_numpy() / 2).T
+        ax.scatter(x, y, s=18, color=colour, marker=marker, alpha=0.7, label=f"is {label}")
+    for zone, low, high in ((1, -0.3, 0.3), (2, 0.3, 0.6), (2, -0.6, -0.3), (3, 0.6, 1.05),
+                            (3, -1.05, -0.6)):  # fmt: skip
+        ax.axvspan(low, high, color=COLOURS[zone], alpha=0.13, lw=0)
+        place = dict(transform=ax.get_xaxis_transform(), ha="center", va="top")
+        ax.text((low + high) / 2, 1.0, f"Zone {zone}", **place)
+    ax.axline((0, 0), slope=1, color="black", ls=":", lw=1)
+    ax.axhline(0, color="black", lw=1.4)
+    ax.text(1.07, 0.03, "positive ↑", va="bottom", fontsize=9)
+    ax.text(1.07, -0.03, "negative ↓", va="top", fontsize=9)
+    ax.set(xlim=(-1.05, 1.05), ylim=(-1.08, 1.2))
+    ax.legend(loc="lower right", frameon=False)
     return ax.figure
 
 

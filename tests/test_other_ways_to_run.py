@@ -11,10 +11,21 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import snahelpers as sna
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAKE_CACHE = ROOT.parent / "shared" / "make_hub_cache.py"
 MODELS = ("gpt2", "EleutherAI/pythia-160m")
+# Notebooks that sweep take minutes on such a model: one each.
+PYTHIA = "EleutherAI/pythia-160m"
+SWEEPING = {"03": "gpt2", "04": PYTHIA, "05": PYTHIA, "06": PYTHIA}
+RUNS = [
+    pytest.param(path, model, id=f"{path.stem}-{model}")
+    for path in NOTEBOOKS
+    for model in MODELS
+    if SWEEPING.get(path.stem[:2], model) == model
+]
 
 needs_shared = pytest.mark.skipif(not MAKE_CACHE.is_file(), reason="../shared is not here")
 
@@ -41,11 +52,23 @@ def hub(tmp_path_factory):
 
 
 @needs_shared
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "model"), RUNS)
 def test_true_shapes(path, model, hub):
     outputs = run(path, SNA_MODEL=model, SNA_STATIC="1", **hub)
     assert f"default model {model}" in outputs[0].text
+
+
+@needs_shared
+def test_sentiment_on_a_file_like_sst2(tmp_path, hub):
+    reviews = sna.load_reviews()
+    label = (reviews.label == "positive").astype(int)
+    rows = [f"{sentence}\t{value}" for sentence, value in zip(reviews.sentence, label, strict=True)]
+    (tmp_path / "dev.tsv").write_text("\n".join(["sentence\tlabel", *rows]) + "\n", "utf-8")
+    [path] = [path for path in NOTEBOOKS if path.stem.startswith("06")]
+    variables = hub | {"SNA_MODEL": "gpt2", "SNA_STATIC": "1"}
+    outputs = run(path, SNA_SST2=str(tmp_path / "dev.tsv"), **variables)
+    told = " ".join(output.get("text", "") for output in outputs)
+    assert "default model gpt2" in told and "course's own" not in told
 
 
 @pytest.fixture

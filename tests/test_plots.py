@@ -20,6 +20,11 @@ CELLS = pd.DataFrame({"layer": [0, 1] * 2, "task": list("aabb"), "gain": [0.1, -
 PEAKS = pd.DataFrame(
     {"task": list("aabb"), "model": list("mnmn"), "depth": 0.5, "low": 0.2, "high": 0.6, "paper": 1}
 )
+ROWS = pd.DataFrame({"task": ["a", "b"], "value": [0.1, -2.0], "low": [0.0, -3.0], "high": 0.2})
+ROWS[["random_low", "random_mean", "random_high"]] = [-0.1, 0.0, 0.1]
+MOVED = pd.DataFrame(
+    {"label": ["positive", "negative"], "before": [2.0, -0.3], "after": [2.1, 0.1]}
+)
 
 FIGURES = {
     "next_tokens": lambda: plots.next_tokens(TOKENS, " c", "title"),
@@ -47,6 +52,11 @@ FIGURES = {
     "heatmap": lambda: plots.heatmap(
         CELLS, "layer", "task", "gain", title="t", xlabel="x", label="l", marks=[(0, "b")]
     ),
+    "matrices": lambda: plots.matrices(
+        CELLS, "layer", "task", {"gain": "a gain", "layer": "a layer"}, title="t"
+    ),
+    "beside_random": lambda: plots.beside_random(ROWS, "task", title="t", xlabel="x"),
+    "margins": lambda: plots.margins(MOVED, "t"),
     "peaks": lambda: plots.peaks(PEAKS, "task", by="model", title="t"),
 }
 

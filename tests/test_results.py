@@ -6,6 +6,7 @@ import pytest
 
 import make_results
 import snahelpers as sna
+from snahelpers import interference
 
 KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]
@@ -54,6 +55,28 @@ def test_sampled_rows_of_the_other_trainings(seed):
     assert_recomputed(frame, [*KEYS, "example"], np.random.default_rng(seed), per_example=True)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_sampled_rows_of_the_interference(seed):
+    rng, model, frame = (
+        np.random.default_rng(seed),
+        sna.load_model(),
+        shipped("minnow-interference"),
+    )
+    plan, draw = make_results.InterferencePlan(model), int(rng.integers(make_results.DRAWS))
+    key, push = list(plan.pushes.items())[int(rng.integers(len(plan.pushes)))]
+    one = frame[(frame.amplified == key[0]) & (frame.setting == key[1])]
+    assert set(one.layer) == {push.layer} and set(one.n_neurons) == {len(push.neurons)}
+    given = model, plan.tasks, plan.texts, push
+    own = interference.effects(interference.side_effects(*given, before=plan.before), n_resamples=1)
+    drawn = interference.matched_effects(*given, plan.means, [draw], plan.before)
+    for outcome, values in own.groupby("outcome"):
+        for number, fresh in ((-1, values.set_index("domain").value), (draw, drawn)):
+            fresh = fresh.set_index("domain")[outcome] if number >= 0 else fresh
+            kept = one[one.draw == number].set_index("domain")[outcome][fresh.index]
+            tolerance = TOLERANCE | ({"atol": 0.05} if outcome == "rank" else {})  # ties
+            np.testing.assert_allclose(fresh, kept, **tolerance)
+
+
 def test_every_sweep_is_whole():
     n_layers, n_tasks = 12, len(sna.load_tasks())
     full, small = len(sna.Grid().configurations()), len(make_results.SMALL.configurations())
@@ -61,3 +84,6 @@ def test_every_sweep_is_whole():
     assert len(shipped("minnow-matched")) == n_tasks * n_layers * small * 2 * make_results.DRAWS
     examples = sum(len(task) for task in sna.load_tasks().values())
     assert len(shipped("minnow-seeds")) == examples * n_layers * small * 2
+    domains, settings = 4, len(make_results.PUSHED) + 1
+    interferences = domains * settings * (domains + 1) * (make_results.DRAWS + 1)
+    assert len(shipped("minnow-interference")) == interferences

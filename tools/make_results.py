@@ -1,4 +1,4 @@
-"""Make the sweeps that notebooks 03 and 04 read instead of waiting for them: data/results/.
+"""Make the sweeps that notebooks 03 to 05 read instead of waiting for them: data/results/.
 
     python tools/make_results.py            all of them; a sweep that was stopped goes on
     python tools/make_results.py minnow     only this one
@@ -11,9 +11,11 @@ import argparse
 import pandas as pd
 
 import snahelpers as sna
+from snahelpers import interference as side
 
 FOLDER = sna.data_path("results")
 DRAWS = 20
+PUSHED = [(layer, 15, m) for layer in (4, 10) for m in (2.5, 12.0)]  # 8/23, 21/23 of the depth
 SMALL = sna.Grid(counts=(5, 10, 25), multipliers=(1.5, 2.4))
 
 
@@ -43,10 +45,58 @@ def sweep_seeds() -> pd.DataFrame:
     )
 
 
+def interference() -> pd.DataFrame:
+    """What amplifying each domain does to every one, and what draws of matched neurons do there.
+
+    At its best swept configuration, and as in the paper's section 5.2: 15 neurons × 2.5, early and
+    late; and once more × 12.
+    Draw -1 is the domain's own choice.
+    """
+    model, frames = sna.load_model("minnow"), []
+    plan = InterferencePlan(model)
+    for (domain, setting), push in plan.pushes.items():
+        changes = side.side_effects(model, plan.tasks, plan.texts, push, before=plan.before)
+        means = side.effects(changes, n_resamples=1)
+        own = means.pivot(index="domain", columns="outcome", values="value").reset_index()
+        draws = side.matched_effects(
+            model, plan.tasks, plan.texts, push, plan.means, range(DRAWS), plan.before
+        )
+        frames.append(
+            pd.concat([own.assign(draw=-1), draws]).assign(
+                amplified=domain, setting=setting, layer=push.layer,
+                n_neurons=len(push.neurons), multiplier=push.multiplier,
+            )
+        )  # fmt: skip
+        print(f"{len(frames)} of {len(plan.pushes)}: {domain}, {setting}")
+    keys = ["amplified", "setting", "layer", "n_neurons", "multiplier", "draw", "domain"]
+    return pd.concat(frames, ignore_index=True)[[*keys, *side.OUTCOMES]]
+
+
+class InterferencePlan:
+    """What notebook 05 chooses and measures on minnow: `pushes` by (domain, setting)."""
+
+    def __init__(self, model) -> None:
+        tasks, neutral = sna.load_tasks().values(), sna.load_neutral()
+        self.means = side.domain_means(model, tasks, neutral[::2])  # chosen on one half of the
+        self.texts = neutral[1::2]  # neutral text, measured on the other
+        self.tasks = [task.split("test") for task in tasks]
+        self.before = side.answers(model, self.tasks, self.texts)
+        best = side.best_configurations(pd.read_parquet(FOLDER / "minnow.parquet"))
+        self.pushes = {}
+        for row in best.itertuples():
+            where = {"best": (row.layer, row.n_neurons, row.multiplier)}
+            where |= {f"layer {layer} × {m:g}": (layer, k, m) for layer, k, m in PUSHED}
+            scores = self.means[row.domain] - self.means[side.NEUTRAL]
+            for setting, (layer, k, multiplier) in where.items():
+                push = sna.Amplification(layer, sna.top_neurons(scores, layer, k), multiplier)
+                self.pushes[row.domain, setting] = push
+
+
 SWEEPS = {
     "minnow": sweep_minnow,
     "minnow-matched": sweep_matched,
     "minnow-seeds": sweep_seeds,
+    "minnow-interference": interference,
 }
 
 

@@ -9,7 +9,6 @@ import math
 from pathlib import Path
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
@@ -19,7 +18,6 @@ from corpus import documents, documents_by_domain
 from grammar import KINDS
 from plant import DIMMED_TO, N_NEURONS
 from snahelpers import plots
-from snahelpers.measure import next_logits
 from train import BATCH, CONTEXT, LABEL_WEIGHT, PEAK_LR
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
@@ -50,15 +48,9 @@ def baselines(model, tasks: dict) -> pd.DataFrame:
 
 def review_margins(model, reviews: pd.DataFrame) -> pd.DataFrame:
     """The reviews with the model's margin and whether its label is right."""
-    prompts = [f"Review: {sentence} Sentiment:" for sentence in reviews.sentence]
-    labels = [model.to_single_token(word) for word in (" positive", " negative")]
-    p = torch.zeros(len(prompts), 2)
-    for indices, tokens in sna.prompt_groups(model, prompts):
-        p[indices] = next_logits(model, tokens).softmax(-1)[:, labels]
-    margin = ((p[:, 0] - p[:, 1]) / p.sum(1)).numpy()
-    right = (margin > 0) == (reviews.label == "positive")
-    zone = [sna.zone(value, 0.30, 0.60) for value in abs(margin)]  # the paper's section 6.1
-    return reviews.assign(margin=abs(margin), right=right, zone=zone, p_labels=p.sum(1).numpy())
+    said = sna.sentiment.classify(model, list(reviews.sentence)).set_index(reviews.index)
+    right = said.predicted == reviews.label
+    return reviews.join(said[["margin", "zone", "p_labels"]]).assign(right=right)
 
 
 def entropy_of_absent(model) -> float:

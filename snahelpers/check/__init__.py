@@ -4,10 +4,22 @@ A check knows a right answer and the mistakes people make, each with the sentenc
 module a notebook.
 """
 
+from snahelpers.check.classify_sentiment import (
+    flip_point,
+    margin_zone,
+    possible_percentage,
+    right_after,
+)
 from snahelpers.check.find_the_layer import against_draws, peak_layer, relative_depth
 from snahelpers.check.find_the_neurons import chance, differential, precision_recall
 from snahelpers.check.hook_and_amplify import added_vector, hooked_twice, scaling_hook
 from snahelpers.check.map_the_zones import shifted_probability, success_and_golden, task_improvement
+from snahelpers.check.measure_interference import (
+    jaccard,
+    perplexity,
+    repetition_rate,
+    untouched_layers,
+)
 from snahelpers.check.start_here import ceiling, improvement, zone
 
 __all__ = [
@@ -16,14 +28,22 @@ __all__ = [
     "ceiling",
     "chance",
     "differential",
+    "flip_point",
     "hooked_twice",
     "improvement",
+    "jaccard",
+    "margin_zone",
     "peak_layer",
+    "perplexity",
+    "possible_percentage",
     "precision_recall",
     "relative_depth",
+    "repetition_rate",
+    "right_after",
     "scaling_hook",
     "shifted_probability",
     "success_and_golden",
     "task_improvement",
+    "untouched_layers",
     "zone",
 ]

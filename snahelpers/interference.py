@@ -1,0 +1,196 @@
+"""What amplifying one domain does to the others (the paper's section 5.2).
+
+`answers` before and after gives `side_effects`, one row a prompt or text; `effects` makes means
+with intervals of them; `matched_effects` is the control: as strong a push by other neurons.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.amplify import Amplification, amplify
+from snahelpers.choose import matched_neurons
+from snahelpers.errors import DataError, check_range
+from snahelpers.measure import measure, token_losses
+from snahelpers.neurons import mean_activations
+from snahelpers.tasks import Task, prompt_groups
+from snahelpers.zones import GROUPS, MIDDLE_95, select_rows
+
+NEUTRAL = "neutral"  # the domain of texts that ask for nothing
+KEYS, OUTCOMES = ["domain", "task", "example"], ["p", "logodds", "rank", "entropy", "loss"]
+
+
+def best_configurations(frame: pd.DataFrame) -> pd.DataFrame:
+    """For each domain the swept configuration with the highest `select` Δlog-odds over its tasks.
+
+    Returns:
+        One row a domain: domain, layer, n_neurons, multiplier, delta_logodds (nats).
+
+    Raises:
+        DataError: the frame is not a sweep of whole tasks that has `select` rows.
+    """
+    keys = ["domain", "layer", "n_neurons", "multiplier"]
+    means = select_rows(frame).groupby(keys, **GROUPS).delta_logodds.mean().reset_index()
+    best = means.groupby("domain", **GROUPS).delta_logodds.idxmax()
+    return means.loc[best].reset_index(drop=True)
+
+
+def domain_means(
+    model: TransformerBridge, tasks: Iterable[Task], neutral: Sequence[str]
+) -> dict[str, Float[Tensor, "layer d_mlp"]]:
+    """`mean_activations` over the select prompts of each domain's tasks, and over neutral text."""
+    prompts: dict[str, list[str]] = {}
+    for task in tasks:
+        prompts.setdefault(task.domain, []).extend(task.split("select").prompts)
+    return {
+        name: mean_activations(model, texts)
+        for name, texts in (prompts | {NEUTRAL: neutral}).items()
+    }
+
+
+def answers(
+    model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Every example's answer, and every text's mean loss, as the model is now.
+
+    Returns:
+        One row an example or text: domain and task ("neutral" for texts), example (its place),
+        p, logodds, rank and entropy as from `measure` (NaN for texts), loss (mean nats a token,
+        NaN for examples), weight (1 for examples; for texts, how many tokens were predicted).
+
+    Raises:
+        DataError: nothing to measure, or something that cannot be.
+    """
+    parts = []
+    owners = [(task, place) for task in tasks for place in range(len(task))]
+    if owners:  # all in one call of `measure`: its batches are prompts of equal length
+        examples = tuple(task.examples[place] for task, place in owners)
+        rows = [(task.domain, task.name, place, 1) for task, place in owners]
+        keys = pd.DataFrame(rows, columns=[*KEYS, "weight"])
+        parts.append(keys.join(measure(model, Task("all", "", "", examples))[OUTCOMES[:4]]))
+    if len(texts):
+        losses = pd.DataFrame(index=range(len(texts)), columns=["loss", "weight"], dtype=float)
+        for places, tokens in prompt_groups(model, texts):
+            if tokens.shape[1] < 2:
+                raise DataError(f"No token of {texts[places[0]]!r} can be predicted: add words.")
+            losses.loc[places.tolist(), "loss"] = token_losses(model, tokens).mean(1).tolist()
+            losses.loc[places.tolist(), "weight"] = tokens.shape[1] - 1
+        parts.append(losses.assign(domain=NEUTRAL, task=NEUTRAL, example=losses.index))
+    if not parts:
+        raise DataError("There is nothing to measure: give tasks with examples, or texts.")
+    return pd.concat(parts, ignore_index=True).reindex(columns=[*KEYS, *OUTCOMES, "weight"])
+
+
+def side_effects(
+    model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str],
+    *amplifications: Amplification, before: pd.DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """The change of each of the `answers` under amplification; the same rows and columns.
+
+    Args:
+        model: From `load_model`, not amplified unless `before` was measured so too.
+        tasks: What to measure; no choice is made on them, so give "test" halves.
+        texts: Ordinary sentences, for the loss.
+        amplifications: What to amplify, together.
+        before: `answers` without them, if they are known already.
+
+    Raises:
+        DataError: as `answers`; or `before` is about other examples.
+        SNAError: an amplification is out of range for this model.
+    """
+    tasks = list(tasks)
+    before = answers(model, tasks, texts) if before is None else before.reset_index(drop=True)
+    with amplify(model, *amplifications):
+        after = answers(model, tasks, texts)
+    if not before[KEYS].equals(after[KEYS]):
+        raise DataError("`before` has other examples than these tasks and texts: measure it anew.")
+    return after.assign(**(after[OUTCOMES] - before[OUTCOMES]))
+
+
+def effects(
+    changes: pd.DataFrame, by: str | Sequence[str] = "domain", *, n_resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """Mean changes with 95 % bootstrap intervals over prompts, drawn anew within each task.
+
+    A group's value is the mean over its tasks; a text counts by its tokens, so exp(loss) is the
+    factor by which neutral perplexity grows.
+
+    Returns:
+        One row a group and outcome: the columns of `by`, outcome, value, low, high, n (prompts).
+
+    Raises:
+        DataError: there are no rows.
+        SNAError: n_resamples is below 1.
+    """
+    check_range("n_resamples", n_resamples, 1, 10**6)
+    if not len(changes):
+        raise DataError("There are no changes to take the mean of: measure side_effects first.")
+    by, rng, rows = [by] if isinstance(by, str) else list(by), np.random.default_rng(seed), []
+    for group, part in changes.groupby(by, **GROUPS):
+        values, draws = [], []
+        for _, task in part.groupby(list(dict.fromkeys([*by, "task"])), **GROUPS):
+            x, w = task[OUTCOMES].to_numpy(float), task[["weight"]].to_numpy(float)
+            some = rng.integers(len(x), size=(n_resamples, len(x)))
+            values.append((w * x).sum(0) / w.sum())
+            draws.append((w * x)[some].sum(1) / w[some].sum(1))
+        value, draw = np.mean(values, axis=0), np.mean(draws, axis=0)
+        low, high = np.quantile(draw, MIDDLE_95, axis=0)
+        numbers = zip(OUTCOMES, value, low, high, strict=True)
+        rows += [(*group, *row, len(part)) for row in numbers if not np.isnan(row[1])]
+    return pd.DataFrame(rows, columns=[*by, "outcome", "value", "low", "high", "n"])
+
+
+def matched(
+    model: TransformerBridge, amplification: Amplification, means: Float[Tensor, "layer d_mlp"],
+    seed: int,
+) -> Amplification:  # fmt: skip
+    """The same amplification of random other neurons that write as much where `means` are from."""
+    layer = amplification.layer
+    norms = model.blocks[layer].mlp.W_out.norm(dim=-1).to(means)
+    neurons = torch.tensor(amplification.neurons)
+    draw = 1000 * seed + layer  # a different draw in every layer
+    return replace(
+        amplification, neurons=matched_neurons(neurons, means[layer].abs() * norms, draw)
+    )
+
+
+def matched_effects(
+    model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str],
+    amplification: Amplification, means: Mapping[str, Float[Tensor, "layer d_mlp"]],
+    draws: Iterable[int], before: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """What equally strong random pushes do: mean changes, one row a draw and domain.
+
+    Args:
+        model: From `load_model`.
+        tasks: As for `side_effects`, like `texts`, `amplification` and `before`.
+        texts: Ordinary sentences.
+        amplification: What to match, with layer, number and multiplier.
+        means: Of each domain the `mean_activations`: neurons are matched where they are measured.
+        draws: Seeds; each is one draw.
+        before: `answers` without amplification.
+
+    Returns:
+        Columns draw, domain and `OUTCOMES`.
+
+    Raises:
+        DataError: `before` has other examples than the tasks and texts.
+    """
+    tasks, draws, rows = list(tasks), list(draws), []
+    for domain, mean in means.items():
+        own = [task for task in tasks if task.domain == domain]
+        lines = texts if domain == NEUTRAL else ()
+        clean = before[before.domain == domain]
+        for draw in draws:
+            push = matched(model, amplification, mean, draw)
+            frame = side_effects(model, own, lines, push, before=clean)
+            values = effects(frame, n_resamples=1).set_index("outcome").value
+            rows.append({"draw": draw, "domain": domain, **values})
+    return pd.DataFrame(rows, columns=["draw", "domain", *OUTCOMES])

@@ -1,0 +1,202 @@
+"""Side effects are what amplify and measure give by hand; intervals and controls behave."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import factory
+import snahelpers as sna
+from snahelpers import generate, interference
+
+TEXTS = factory.SENTENCES[:4]
+WORDS = factory.task()
+VERSE = replace(factory.task("verse", factory.PROMPTS[1:], factory.TARGETS[1:]), domain="verse")
+TASKS = [WORDS, VERSE]
+PUSH = sna.Amplification(1, [3, 7, 20, 31], 4.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return factory.load("gpt2")
+
+
+@pytest.fixture(scope="module")
+def changes(model):
+    return interference.side_effects(model, TASKS, TEXTS, PUSH)
+
+
+@pytest.fixture(scope="module")
+def means(model):
+    return interference.domain_means(model, TASKS, TEXTS)
+
+
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_side_effects_are_those_of_amplify_and_measure(family):
+    model = factory.load(family)
+    changes = interference.side_effects(model, TASKS, TEXTS, PUSH)
+    for task in TASKS:
+        before = sna.measure(model, task)
+        with sna.amplify(model, PUSH):
+            after = sna.measure(model, task)
+        own = changes[changes.task == task.name]
+        assert own.example.tolist() == list(range(len(task)))
+        for name in ("p", "logodds", "rank", "entropy"):
+            np.testing.assert_allclose(own[name], after[name] - before[name], rtol=1e-3, atol=1e-5)
+        assert own.logodds.abs().max() > 1e-3 and own.loss.isna().all()
+
+
+def test_the_loss_gives_the_change_of_neutral_perplexity(model, changes):
+    before = sna.neutral_perplexity(model, TEXTS)
+    with sna.amplify(model, PUSH):
+        after = sna.neutral_perplexity(model, TEXTS)
+    table = interference.effects(changes).set_index(["domain", "outcome"])
+    assert np.exp(table.value["neutral", "loss"]) == pytest.approx(after / before, rel=1e-4)
+    assert set(table.loc["neutral"].index) == {"loss"}
+
+
+def test_nothing_changes_before_the_amplified_layer_and_something_after(model):
+    clean = sna.activations(model, WORDS.prompts)
+    with sna.amplify(model, PUSH):
+        pushed = sna.activations(model, WORDS.prompts)
+    change = (pushed - clean).abs().amax(dim=(0, 2))
+    assert change[0] == 0 and (change[1:] > 1e-4).all()
+
+
+def test_a_multiplier_of_one_has_no_effect_and_no_interval(model):
+    same = interference.side_effects(model, TASKS, TEXTS, replace(PUSH, multiplier=1.0))
+    table = interference.effects(same)
+    assert (table[["value", "low", "high"]].abs() < 1e-5).all(axis=None)
+
+
+def test_effects_are_means_over_tasks_with_intervals_around_them(changes):
+    table = interference.effects(changes, "task").set_index(["task", "outcome"])
+    assert (table.low <= table.value).all() and (table.value <= table.high).all()
+    assert table.n["tiny", "p"] == len(WORDS) and table.n["neutral", "loss"] == len(TEXTS)
+    pooled = changes[changes.domain != "neutral"].assign(domain="both")
+    both = interference.effects(pooled).set_index("outcome").value
+    assert both.p == pytest.approx((table.value["tiny", "p"] + table.value["verse", "p"]) / 2)
+
+
+def test_the_same_seed_gives_the_same_interval(changes):
+    first, again, other = (interference.effects(changes, seed=seed) for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, again)
+    assert first.value.equals(other.value) and not first.low.equals(other.low)
+
+
+def test_an_interval_is_as_wide_as_theory_says():
+    x = np.random.default_rng(0).normal(size=400)
+    frame = pd.DataFrame({"domain": "d", "task": "t", "weight": 1.0, "example": range(400)})
+    frame = frame.assign(p=x, logodds=x, rank=x, entropy=x, loss=np.nan)
+    row = interference.effects(frame).iloc[0]
+    assert row.high - row.low == pytest.approx(2 * 1.96 * x.std() / 20, rel=0.1)
+
+
+def test_matched_pushes_are_other_neurons_alike_but_for_the_seed(model, means):
+    first, again, other = (interference.matched(model, PUSH, means["words"], s) for s in (0, 0, 1))
+    assert first == again != other
+    assert first.layer == PUSH.layer and first.multiplier == PUSH.multiplier
+    assert len(first.neurons) == len(PUSH.neurons) and not set(first.neurons) & set(PUSH.neurons)
+
+
+def test_matched_effects_are_side_effects_of_the_matched_push(model, means):
+    before = interference.answers(model, TASKS, TEXTS)
+    table = interference.matched_effects(model, TASKS, TEXTS, PUSH, means, [0, 5], before)
+    assert table.draw.tolist() == [0, 5] * 3
+    push = interference.matched(model, PUSH, means["verse"], 5)
+    by_hand = interference.side_effects(model, [VERSE], [], push).logodds.mean()
+    [row] = table.query("draw == 5 and domain == 'verse'").itertuples()
+    assert row.logodds == pytest.approx(by_hand, abs=1e-5) and np.isnan(row.loss)
+
+
+def test_means_are_of_the_select_prompts_and_the_texts(model, means):
+    assert list(means) == ["words", "verse", "neutral"]
+    own = sna.mean_activations(model, WORDS.split("select").prompts)
+    torch.testing.assert_close(means["words"], own)
+
+
+def test_the_best_configuration_is_that_of_the_mean_over_tasks_on_select():
+    grid = sna.Grid(layers=[0, 1], counts=[2, 3], multipliers=[2.0])
+    frame = sna.sweep(
+        factory.load("gpt2"), [WORDS, replace(VERSE, domain="words")], grid,
+        neutral=TEXTS, progress=False,
+    )  # fmt: skip
+    frame["delta_logodds"] = -frame.layer - frame.n_neurons - 100.0 * (frame.split == "test")
+    frame.loc[(frame.task == "tiny") & (frame.layer == 1), "delta_logodds"] += 9
+    [row] = interference.best_configurations(frame).itertuples()
+    assert (row.domain, row.layer, row.n_neurons, row.multiplier) == ("words", 1, 2, 2.0)
+    with pytest.raises(sna.DataError, match="select"):
+        interference.best_configurations(frame[frame.split == "test"])
+
+
+def test_bad_input_is_refused(model, changes):
+    with pytest.raises(sna.DataError, match="nothing to measure"):
+        interference.answers(model, [])
+    with pytest.raises(sna.DataError, match="No token of 'A' can"):
+        interference.answers(factory.load("neox"), [], ["A dog", "A"])
+    with pytest.raises(sna.DataError, match="other examples"):
+        interference.side_effects(model, [WORDS], (), PUSH, before=changes)
+    with pytest.raises(sna.SNAError, match="layer 9"):
+        interference.side_effects(model, TASKS, TEXTS, replace(PUSH, layer=9))
+    with pytest.raises(sna.DataError, match="no changes"):
+        interference.effects(changes[:0])
+    with pytest.raises(sna.SNAError, match="n_resamples"):
+        interference.effects(changes, n_resamples=0)
+
+
+def test_what_is_written_is_greedy_decoding_and_judged_by_the_clean_model(model):
+    frame = generate.write(model, factory.PROMPTS, PUSH, lengths=[2, 6])
+    assert frame.prompt.tolist() == [p for p in factory.PROMPTS for _ in range(2)]
+    tokens = model.to_tokens(factory.PROMPTS[0])
+    start = tokens.shape[1]
+    with sna.amplify(model, PUSH):
+        for _ in range(6):
+            tokens = torch.cat([tokens, model(tokens)[:, -1:].argmax(-1)], dim=1)
+    short, long = frame.iloc[0], frame.iloc[1]
+    assert long.text == model.to_string(tokens[0, start:]) and long.text.startswith(short.text)
+    logp = model(tokens).log_softmax(-1)[0, start - 1 : -1]
+    losses = -logp.gather(-1, tokens[0, start:, None])
+    assert long.perplexity == pytest.approx(float(losses.mean().exp()), rel=1e-4)
+    assert short.perplexity == pytest.approx(float(losses[:2].mean().exp()), rel=1e-4)
+    assert long.repetition == generate.repetition(tokens[0, start:].tolist())
+
+
+def test_repetition_runs_from_none_to_a_loop():
+    assert generate.repetition([1, 2, 3, 4, 5]) == generate.repetition([1, 2]) == 0
+    assert generate.repetition([7] * 102) == pytest.approx(0.99)
+
+
+def test_a_text_that_does_not_fit_is_refused(model):
+    with pytest.raises(sna.SNAError, match="new tokens 64"):
+        generate.write(model, ["A dog"], lengths=[3, 64])
+
+
+@pytest.fixture(scope="module")
+def panel(model, means):
+    scores = {name: means[name] - means["neutral"] for name in ("words", "verse")}
+    return sna.InterferenceMap(
+        model, TASKS, TEXTS, scores, prompt="A dog", layer=1, k=4, multiplier=3.0
+    )
+
+
+def test_the_panel_measures_and_writes_with_the_amplification_it_names(panel, model, means):
+    chosen = panel.start | {"amplify": "verse", "layer": 0}
+    neurons = sna.top_neurons(means["verse"] - means["neutral"], 0, 4)
+    push = sna.Amplification(0, neurons, 3.0)
+    assert panel.amplification(**chosen) == push
+    row = panel.row(**chosen).set_index("domain").value
+    by_hand = interference.side_effects(model, TASKS, TEXTS, push)
+    assert row.words == pytest.approx(by_hand[by_hand.domain == "words"].logodds.mean(), abs=1e-5)
+    assert row.neutral < 0 or by_hand.loss.mean() < 0  # more loss points left, as other harm does
+    _, alt = panel.picture(**chosen)
+    [text] = generate.write(model, ["A dog"], push).text
+    assert "4 verse neurons of layer 0 × 3.0" in alt and text.replace("\n", " / ") in alt
+
+
+def test_the_panel_refuses_a_start_out_of_range(model, panel):
+    with pytest.raises(sna.SNAError, match="layer 9"):
+        sna.InterferenceMap(
+            model, TASKS, TEXTS, panel.scores, prompt="A dog", layer=9, k=4, multiplier=3.0
+        )
