@@ -65,9 +65,9 @@ def load_model(
     with _quiet():
         model = _boot(name, folder, device, dtype)
     model.cfg.model_name = folder.name if Path(name).is_dir() else name
+    _fuse_gelu(model)
     model.eval()
     model.requires_grad_(False)
-    _fuse_gelu(model)
     check_neuron_sites(model)
     return model
 
@@ -124,8 +124,9 @@ def chosen_positions(
 def check_neuron_sites(model: TransformerBridge) -> None:
     """Prove, in one forward pass, that editing the neurons of every layer changes the output.
 
-    The batch repeats one short text. Row L gets the neurons of layer L doubled; the last two rows
-    stay as they are and tell how much rows differ by rounding alone.
+    The batch repeats one short text. Row L gets every second neuron of layer L doubled (all of
+    them, and a norm after the MLP takes it back); the last two rows stay as they are and tell how
+    much rows differ by rounding alone.
 
     Raises:
         ModelError: a site is missing, has another shape, runs more or less than once, or is edited
@@ -140,7 +141,7 @@ def check_neuron_sites(model: TransformerBridge) -> None:
         def hook(activation: Float[Tensor, "batch pos d_mlp"], hook: HookPoint) -> Tensor:
             shapes[layer].append(tuple(activation.shape))
             edited = activation.clone()
-            edited[layer] *= 2
+            edited[layer, :, ::2] *= 2
             return edited
 
         return hook
@@ -160,7 +161,7 @@ def check_neuron_sites(model: TransformerBridge) -> None:
             )
         if not change[layer] > rounding:  # also true for NaN
             raise ModelError(
-                f"{model.cfg.model_name}: doubling every neuron of layer {layer} changes nothing, "
+                f"{model.cfg.model_name}: doubling neurons of layer {layer} changes nothing, "
                 "so amplifying would silently do nothing. Try another dtype or another model."
             )
 

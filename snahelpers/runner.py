@@ -21,6 +21,7 @@ from snahelpers.neurons import mean_activations
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 MEASURED = ("p", "logodds", "rank", "entropy")
+HALF_PRECISION_PUSH = 12.0
 CPU_TOKENS = 1024  # at once: what fits a processor's cache; more takes longer a token
 
 
@@ -66,6 +67,7 @@ class Runner:
         self, model: TransformerBridge, jobs: Sequence[Job],
         configurations: Sequence[Configuration], neutral: Sequence[str],
         *, method: str, seed: int, positions: str, engine: str, memory_gb: float,
+        layers: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         check_choice("method", method, METHODS)
         check_choice("engine", engine, ("auto", *ENGINES))
@@ -76,6 +78,7 @@ class Runner:
         self.model, self.jobs, self.configurations = model, jobs, configurations
         self.neutral, self.method, self.seed, self.positions = neutral, method, seed, positions
         self.engine, self.budget = engine, memory_gb * 2**30
+        self.layers = range(model.cfg.n_layers) if layers is None else layers
         self.neurons: dict[Job, Int[Tensor, "layer k"]] = {}
         self.clean: tuple[Job | None, dict[int, CleanPass]] = (None, {})
 
@@ -119,13 +122,15 @@ class Runner:
         return self._check_resume() if self.engine in ("auto", "resume") else None
 
     def _check_resume(self) -> str | None:
-        """Try the strongest configuration of every layer and length of prompt against the hooks."""
+        """Try the strongest configuration of each layer and length of prompt against the hooks."""
         strongest = max(self.configurations, key=lambda c: (c[0], abs(c[1] - 1)))
+        if torch.finfo(self.model.cfg.dtype).bits < 32:  # rounding hides what a small push shows
+            strongest = (strongest[0], max(strongest[1], HALF_PRECISION_PUSH))
         first = {group[1].shape[1]: (job, group) for job in self.jobs for group in job.groups}
         for length, (job, (places, tokens)) in sorted(first.items()):
             clean = self._clean_pass(job, tokens[:2])
             targets = job.targets[places[:2]].to(tokens.device)
-            for layer in range(self.model.cfg.n_layers):
+            for layer in self.layers:
                 if not is_exact(self.model, clean, layer, strongest, targets):
                     return self._cannot_resume(layer, length)
         if self.engine == "resume":

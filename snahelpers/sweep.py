@@ -54,7 +54,7 @@ class Grid:
             values = getattr(self, name)
             if values is None and name == "layers":
                 continue
-            values = tuple(np.asarray(values).tolist())
+            values = tuple(np.atleast_1d(values).tolist())
             if not values or len(set(values)) < len(values):
                 raise SNAError(f"The grid's {name} are {values}: expected one or more, each once.")
             object.__setattr__(self, name, values)
@@ -136,6 +136,7 @@ def sweep(
     runner = Runner(
         model, jobs, grid.configurations(), neutral,
         method=method, seed=seed, positions=positions, engine=engine, memory_gb=memory_gb,
+        layers=layers,
     )  # fmt: skip
     settings = dict(
         layers=layers, counts=grid.counts, multipliers=grid.multipliers, split=splits,
@@ -193,7 +194,7 @@ def _layers(model: TransformerBridge, grid: Grid) -> list[int]:
 
 
 def _as_splits(split: str | Sequence[str]) -> tuple[str, ...]:
-    splits = (split,) if isinstance(split, str) else tuple(split)
+    splits = (split,) if isinstance(split, str) else tuple(split or ())
     if not splits or not set(splits) <= set(SPLITS):
         raise DataError(f"split is 'select', 'test' or both of them, not {split!r}.")
     return splits
@@ -207,9 +208,9 @@ def _as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> 
         tasks = [tasks]
     chosen, twelve = [], load_tasks()
     for task in tasks:
-        if isinstance(task, str) and task not in twelve:
+        if not isinstance(task, Task) and task not in twelve:
             raise DataError(
-                f"There is no task {task!r}.{did_you_mean(task, twelve)} Name one of "
+                f"There is no task {task!r}.{did_you_mean(str(task), twelve)} Name one of "
                 f"{', '.join(twelve)}, or give what load_tasks returns."
             )
         chosen.append(twelve[task] if isinstance(task, str) else task)
