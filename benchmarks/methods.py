@@ -14,13 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from transformers import AutoModelForCausalLM
-from transformers.activations import NewGELUActivation
 
 import snahelpers as sna
 from snahelpers.checkpoints import locate
 from snahelpers.choose import top_neurons
 from snahelpers.engines import CleanPass, Configuration
-from snahelpers.models import is_bos, neuron_site
+from snahelpers.models import fuse_gelu, is_bos, neuron_site
 from snahelpers.neurons import mean_activations
 from snahelpers.runner import Job, Runner
 from snahelpers.tasks import SPLITS
@@ -214,10 +213,3 @@ def amplify_in_place(
 def p_of(logits: Float[Tensor, "row vocab"], targets: Tensor) -> Float[Tensor, " row"]:
     chosen = logits.gather(-1, targets[:, None]).squeeze(-1)
     return (chosen - logits.logsumexp(dim=-1)).exp()
-
-
-def fuse_gelu(model: nn.Module) -> None:
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, nn.GELU(approximate="tanh"))

@@ -18,6 +18,7 @@ from transformer_lens.model_bridge.generalized_components import AttentionBridge
 from snahelpers.measure import describe
 from snahelpers.models import chosen_positions, neuron_site
 
+HALF_PRECISION_PUSH = 12.0
 Configuration = tuple[int, float]  # how many neurons, times what
 Logits = Float[Tensor, "config batch vocab"]
 
@@ -175,9 +176,13 @@ def is_exact(
 ) -> bool:  # fmt: skip
     """Whether `resume` agrees with `hooks` here: P of each target within 1e-4, relative.
 
-    In half precision both are rounded, each in its own way, so there it is 16 units of rounding.
+    In half precision both are rounded, each in its own way, so there it is 16 units of rounding;
+    and the push is made large, because rounding hides what a small one would show.
     """
-    tolerance = max(1e-4, 16 * torch.finfo(clean.logits.dtype).eps)
+    precision = torch.finfo(clean.logits.dtype)
+    tolerance = max(1e-4, 16 * precision.eps)
+    if precision.bits < 32:
+        configuration = (configuration[0], max(configuration[1], HALF_PRECISION_PUSH))
     try:
         fast = resume(model, clean, layer, [configuration])[0]
     except Exception:  # blocks of another make may refuse to run alone, each in its own words

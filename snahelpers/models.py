@@ -65,7 +65,7 @@ def load_model(
     with _quiet():
         model = _boot(name, folder, device, dtype)
     model.cfg.model_name = folder.name if Path(name).is_dir() else name
-    _fuse_gelu(model)
+    fuse_gelu(model)
     model.eval()
     model.requires_grad_(False)
     check_neuron_sites(model)
@@ -118,6 +118,14 @@ def chosen_positions(
         chosen = torch.zeros_like(chosen)
         chosen[:, -1] = True
     return chosen
+
+
+def fuse_gelu(model: nn.Module) -> None:
+    """Compute GPT-2's GELU in one operation instead of eight: a third of a pass on a CPU."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, NewGELUActivation):
+                setattr(module, name, nn.GELU(approximate="tanh"))
 
 
 @torch.no_grad()
@@ -177,14 +185,6 @@ def _boot(name: str, folder: Path, device: str | torch.device | None, dtype: tor
             "Use a model of a supported architecture, such as 'gpt2-medium', and check that its "
             "files are whole."
         ) from error
-
-
-def _fuse_gelu(model: TransformerBridge) -> None:
-    """Compute GPT-2's GELU in one operation instead of eight: a third of a pass on a CPU."""
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, nn.GELU(approximate="tanh"))
 
 
 @contextmanager

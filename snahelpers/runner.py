@@ -21,7 +21,6 @@ from snahelpers.neurons import mean_activations
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 MEASURED = ("p", "logodds", "rank", "entropy")
-HALF_PRECISION_PUSH = 12.0
 CPU_TOKENS = 1024  # at once: what fits a processor's cache; more takes longer a token
 
 
@@ -124,8 +123,6 @@ class Runner:
     def _check_resume(self) -> str | None:
         """Try the strongest configuration of each layer and length of prompt against the hooks."""
         strongest = max(self.configurations, key=lambda c: (c[0], abs(c[1] - 1)))
-        if torch.finfo(self.model.cfg.dtype).bits < 32:  # rounding hides what a small push shows
-            strongest = (strongest[0], max(strongest[1], HALF_PRECISION_PUSH))
         first = {group[1].shape[1]: (job, group) for job in self.jobs for group in job.groups}
         for length, (job, (places, tokens)) in sorted(first.items()):
             clean = self._clean_pass(job, tokens[:2])
