@@ -3,6 +3,7 @@
 #
 # PYTHON      the Python that makes .venv:          make lab PYTHON=python3.12
 # LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
+# APP_FLAGS   passed to Voilà:                      make app APP_FLAGS=--no-browser
 # NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
@@ -11,7 +12,9 @@
 
 PYTHON ?= python3
 LAB_FLAGS ?=
+APP_FLAGS ?=
 NAMES ?=
+COLAB ?= ../shared/colab/pip-freeze.txt
 UV_FLAGS ?=
 
 PYTHONS := 3.11 3.12 3.13
@@ -23,13 +26,17 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check format notebooks models results bench constraints clean
+.PHONY: help lab app test check format notebooks badges models results colab-check bench \
+	constraints clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1 -- /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
 lab: $(INSTALLED) ## open the course in JupyterLab
 	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+
+app: $(INSTALLED) ## open the lab as a page without code
+	$(VENV_PYTHON) -m voila --Voila.ip=127.0.0.1 --token $(APP_FLAGS) notebooks/10_sna_lab.ipynb
 
 test: $(INSTALLED) ## unit tests, then every notebook from top to bottom
 	$(VENV_PYTHON) -m pytest
@@ -52,10 +59,17 @@ models: $(INSTALLED) ## retrain the embedded models from their recipe (takes lon
 results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 20 minutes)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
 
+badges: $(INSTALLED) ## write badges and setup cells anew, from pyproject.toml
+	$(VENV_PYTHON) tools/badges.py
+
+colab-check: $(INSTALLED) ## run the notebooks as Colab would (COLAB: its published pip-freeze.txt)
+	$(VENV_PYTHON) tools/colab_check.py $(COLAB)
+
 # Without nnsight the benchmark runs too, and says so: no reason to stop where it cannot be had.
 bench: $(INSTALLED) ## time the sweep beside other ways to run it (about 20 minutes)
 	-$(VENV_PYTHON) -m uv pip install -q --python $(VENV_PYTHON) -c constraints.txt --group bench
 	$(VENV_PYTHON) benchmarks/sweep.py
+	PYTHONPATH=tools $(VENV_PYTHON) benchmarks/lab.py
 
 # Keeps every pin that still fits; `make constraints UV_FLAGS=--upgrade` moves them all. Left out:
 # CUDA's packages, which torch pins itself (and a CPU build has none), and what is for browsers only.

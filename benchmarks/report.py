@@ -13,15 +13,15 @@ from comparison import ALL, Comparison
 from methods import METHODS
 
 README = Path(__file__).with_name("README.md")
-START, END = "<!-- results -->", "<!-- /results -->"
 PACKAGES = ("torch", "transformers", "transformer-lens", "nnsight")
 
 
-def write(results: str) -> None:
-    """Put the results between the markers of the README."""
+def write(results: str, part: str = "results") -> None:
+    """Put the results between the README's markers of that name."""
+    start, end = f"<!-- {part} -->", f"<!-- /{part} -->"
     text = README.read_text(encoding="utf-8")
-    before, after = text[: text.index(START)], text[text.index(END) :]
-    README.write_text(f"{before}{START}\n{results}\n{after}", encoding="utf-8")
+    before, after = text[: text.index(start)], text[text.index(end) :]
+    README.write_text(f"{before}{start}\n{results}\n{after}", encoding="utf-8")
 
 
 def as_markdown(

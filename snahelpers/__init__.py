@@ -23,8 +23,7 @@ from snahelpers.choose import (
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
-from snahelpers.interference_map import InterferenceMap
-from snahelpers.margin_map import MarginMap
+from snahelpers.lab import Lab
 from snahelpers.measure import measure, neutral_perplexity, next_token_change
 from snahelpers.models import load_model, setup
 from snahelpers.neurons import (
@@ -32,6 +31,7 @@ from snahelpers.neurons import (
     differential_activation,
     max_activating_contexts,
     mean_activations,
+    output_norms,
 )
 from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
@@ -43,7 +43,7 @@ from snahelpers.tasks import (
     prompt_groups,
     target_ids,
 )
-from snahelpers.widgets import Explorer, ZoneMap
+from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, ZoneMap
 from snahelpers.zones import calibrate_zones, correlate, summarize, zone
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Explorer",
     "Grid",
     "InterferenceMap",
+    "Lab",
     "MarginMap",
     "ModelError",
     "SNAError",
@@ -84,6 +85,7 @@ __all__ = [
     "measure",
     "neutral_perplexity",
     "next_token_change",
+    "output_norms",
     "plots",
     "prompt_groups",
     "random_neurons",

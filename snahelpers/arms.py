@@ -14,7 +14,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import contrastive_neurons
-from snahelpers.engines import CleanPass, hooks, is_exact, resume
+from snahelpers.engines import CleanPass, batched, is_exact, resume
 from snahelpers.errors import check_range
 from snahelpers.neurons import differential_activation
 from snahelpers.sentiment import LABELS, decide, label_ids, prompts
@@ -74,7 +74,8 @@ def sweep_arms(
     diffs = {key: np.empty(len(sentences)) for key in keys}
     engine = None
     for places, tokens in prompt_groups(model, prompts(sentences)):
-        engine = engine or _engine(model, tokens[:2], pairs, layers, max(multipliers))
+        if engine is not batched:
+            engine = _engine(model, tokens[:2], pairs, layers, max(multipliers))
         for names, order in orders:
             clean = CleanPass(model, tokens, order, "all")
             counts = dict(zip(names, (k, 2 * k), strict=False))
@@ -88,9 +89,9 @@ def sweep_arms(
 
 
 def _engine(model, tokens, pairs, layers, multiplier):
-    """The fast engine, if it agrees with the plain one on these prompts, else the plain one."""
+    """The fastest engine, if it agrees with the plain one on these prompts."""
     clean = CleanPass(model, tokens, pairs, "all")
     targets = torch.tensor(label_ids(model)[:1] * len(tokens), device=tokens.device)
     strongest = (pairs.shape[1], multiplier)
     exact = all(is_exact(model, clean, layer, strongest, targets) for layer in layers)
-    return resume if exact else hooks
+    return resume if exact else batched

@@ -4,7 +4,7 @@ Only safetensors are read: pickle weights (`.bin`, `.pt`) can run any code when 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
+from huggingface_hub.hf_api import RepoSibling
 
 from snahelpers.errors import ModelError, did_you_mean
 from snahelpers.files import data_path
@@ -27,6 +28,11 @@ WELL_KNOWN = (
     *("meta-llama/Llama-3.2-1B", "Qwen/Qwen2.5-0.5B", "mistralai/Mistral-7B-v0.1"),
     "google/gemma-2-2b",
 )
+# Of the paper's five models, to be told where the hub cannot be asked.
+DOWNLOAD_MEGABYTES = {
+    "gpt2": 548, "gpt2-medium": 1520, "gpt2-large": 3247, "gpt2-xl": 6431,
+    "EleutherAI/pythia-160m": 375,
+}  # fmt: skip
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 NEEDED = ("*.json", "*.txt", "*.model", *WEIGHTS)  # configuration, tokenizer, weights
@@ -60,6 +66,38 @@ def locate(name: str) -> Path:
     if folder.is_absolute() or name.startswith((".", "~")):
         raise ModelError(f"There is no folder {name}. Check the path, or name a model instead.")
     return _cached(name) or _download(name)
+
+
+def whereabouts(name: str) -> str:
+    """In a few words, where `locate` would find the model, and how much it would download.
+
+    Raises:
+        ModelError: it is there and cannot be used.
+    """
+    if name in embedded_models():
+        return "ships with the course"
+    if Path(name).expanduser().is_dir():
+        return "a folder on this computer"
+    if _cached(name):
+        return "on this computer already"
+    megabytes = DOWNLOAD_MEGABYTES.get(name) or _megabytes_on_hub(name)
+    size = f"about {megabytes:,.0f} MB" if megabytes else "whose size could not be asked"
+    return f"not on this computer: needs the Hugging Face hub, a download of {size}"
+
+
+def _megabytes_on_hub(name: str) -> float | None:
+    """How much `_download` would fetch; None if the hub does not say."""
+    try:
+        files = HfApi().model_info(name, files_metadata=True).siblings or []
+    except Exception:  # no network, no such model: loading it will say which
+        return None
+    return _weights_size(files) / 1e6
+
+
+def _weights_size(files: Sequence[RepoSibling]) -> int:
+    """Bytes of the safetensors that are needed."""
+    wanted = [f for f in files if any(fnmatch(f.rfilename, pattern) for pattern in WEIGHTS)]
+    return sum(file.size or 0 for file in wanted)
 
 
 def _checked(folder: Path, name: str) -> Path:
@@ -145,13 +183,11 @@ def _download(name: str) -> Path:
     """Fetch a hub model's safetensors, configuration and tokenizer, and say how much it is."""
     with _hub_errors(name):
         info = HfApi().model_info(name, files_metadata=True)
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        weights = [file for file in sizes if any(fnmatch(file, pattern) for pattern in WEIGHTS)]
-        if not weights:
-            raise ModelError(_no_safetensors(name, list(sizes)))
+        size = _weights_size(info.siblings or [])
+        if not size:
+            raise ModelError(_no_safetensors(name, [f.rfilename for f in info.siblings or []]))
         _refuse_experts(name, Path(hf_hub_download(name, "config.json")))
-        size = sum(sizes[file] for file in weights) / 1e6
-        print(f"Downloading {name} from {HfApi().endpoint}: {size:,.0f} MB of safetensors")
+        print(f"Downloading {name} from {HfApi().endpoint}: {size / 1e6:,.0f} MB of safetensors")
         return _checked(_snapshot(name), name)
 
 

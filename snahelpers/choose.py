@@ -43,7 +43,7 @@ def choose_neurons(
     rows = []
     for layer in range(len(scores)):
         highest = top_neurons(scores, layer, k)
-        draw = 1000 * seed + layer  # a different draw in every layer
+        draw = draw_of(layer, seed)
         rows.append(
             highest if method == "differential"
             else top_neurons(-scores, layer, k) if method == "negative"
@@ -181,6 +181,11 @@ def matched_neurons(
         drawn.append(int(near[torch.randint(len(near), (), generator=generator)]))
         free[drawn[-1]] = False
     return torch.tensor(drawn)
+
+
+def draw_of(layer: int, seed: int) -> int:
+    """The seed of one layer's choice by chance: layers that share a draw would not be fair."""
+    return 1000 * seed + layer
 
 
 def _layer_scores(scores: Float[Tensor, "layer d_mlp"], layer: int, k: int) -> Tensor:

@@ -15,10 +15,10 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplify import Amplification, amplify
-from snahelpers.choose import matched_neurons
+from snahelpers.choose import draw_of, matched_neurons
 from snahelpers.errors import DataError, check_range
 from snahelpers.measure import measure, token_losses
-from snahelpers.neurons import mean_activations
+from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.tasks import Task, prompt_groups
 from snahelpers.zones import GROUPS, MIDDLE_95, select_rows
 
@@ -153,12 +153,9 @@ def matched(
 ) -> Amplification:  # fmt: skip
     """The same amplification of random other neurons that write as much where `means` are from."""
     layer = amplification.layer
-    norms = model.blocks[layer].mlp.W_out.norm(dim=-1).to(means)
+    sizes = (means.abs() * output_norms(model))[layer]
     neurons = torch.tensor(amplification.neurons)
-    draw = 1000 * seed + layer  # a different draw in every layer
-    return replace(
-        amplification, neurons=matched_neurons(neurons, means[layer].abs() * norms, draw)
-    )
+    return replace(amplification, neurons=matched_neurons(neurons, sizes, draw_of(layer, seed)))
 
 
 def matched_effects(

@@ -70,9 +70,31 @@ def next_token_change(
         DataError: the prompt is empty or too long, or `always` is not one token.
         SNAError: k or an amplification is out of range.
     """
-    before = _next_distribution(model, prompt)
+    before = next_distribution(model, prompt)
+    return likeliest_tokens(
+        model, before, next_distribution(model, prompt, *amplifications), always=always, k=k
+    )
+
+
+def next_distribution(
+    model: TransformerBridge, prompt: str, *amplifications: Amplification
+) -> Float[Tensor, " vocab"]:
+    """The probability of every token to come next, on the CPU.
+
+    Raises:
+        DataError: the prompt is empty or too long.
+        SNAError: an amplification is out of range.
+    """
+    [(_, tokens)] = prompt_groups(model, [prompt])
     with amplify(model, *amplifications):
-        after = _next_distribution(model, prompt)
+        return next_logits(model, tokens)[0].softmax(dim=-1).cpu()
+
+
+def likeliest_tokens(
+    model: TransformerBridge, before: Float[Tensor, " vocab"], after: Float[Tensor, " vocab"],
+    *, always: str | None = None, k: int = 10,
+) -> pd.DataFrame:  # fmt: skip
+    """Two next-token distributions side by side: see `next_token_change`."""
     chosen = set(_likeliest(torch.maximum(before, after), k).tolist())
     if always is not None:
         chosen.add(token_id(model, always))
@@ -135,12 +157,6 @@ def describe(
         "top1_p": top1_logp.exp(),
         "entropy": torch.special.entr(logp.exp()).sum(dim=-1),
     }
-
-
-def _next_distribution(model: TransformerBridge, prompt: str) -> Float[Tensor, " vocab"]:
-    """The probability of every token to come next, on the CPU."""
-    [(_, tokens)] = prompt_groups(model, [prompt])
-    return next_logits(model, tokens)[0].softmax(dim=-1).cpu()
 
 
 def _likeliest(p: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:

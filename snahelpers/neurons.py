@@ -74,6 +74,12 @@ def differential_activation(
     return task_means - mean_activations(model, neutral, positions=positions)
 
 
+def output_norms(model: TransformerBridge) -> Float[Tensor, "layer d_mlp"]:
+    """How long the vector is that each neuron adds to the residual stream when it fires by 1."""
+    norms = torch.stack([block.mlp.W_out.norm(dim=-1) for block in model.blocks])
+    return norms.to(torch.promote_types(norms.dtype, torch.float32)).cpu()
+
+
 def max_activating_contexts(
     model: TransformerBridge, texts: Sequence[str], *, layer: int, neuron: int, k: int = 8
 ) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from snahelpers.matrix_plots import beside_random, matrices
 from snahelpers.style import CYCLE, DPI, GREY, ORANGE, WIDTH, axes, show, to_png
+from snahelpers.token_plots import TokenBars, next_tokens, visible
 from snahelpers.zone_plots import (
     confidence_and_gain,
     dumbbells,
@@ -19,6 +20,7 @@ from snahelpers.zone_plots import (
 __all__ = [
     "DPI",
     "WIDTH",
+    "TokenBars",
     "axes",
     "bars",
     "beside_random",
@@ -36,30 +38,8 @@ __all__ = [
     "shade_zones",
     "show",
     "to_png",
+    "visible",
 ]
-
-
-def next_tokens(frame: pd.DataFrame, target: str, title: str) -> Figure:
-    """Bars of each token's probability before and after amplification.
-
-    Args:
-        frame: Columns token, before, after; one row a token, the likeliest first.
-        target: The correct token, drawn in bold.
-        title: What was amplified.
-    """
-    ax = axes(
-        title, "probability of being the next token", "", size=(WIDTH, 0.42 * len(frame) + 1.2)
-    )
-    rows = np.arange(len(frame))
-    ax.barh(rows - 0.2, frame.before, 0.38, color=GREY, label="before")
-    ax.barh(rows + 0.2, frame.after, 0.38, color=ORANGE, label="after")
-    ax.set_yticks(rows, [repr(token)[1:-1].replace(" ", "␣", 1) for token in frame.token])
-    for label, token in zip(ax.get_yticklabels(), frame.token, strict=True):
-        label.set_fontweight("bold" if token == target else "normal")
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1)
-    ax.legend(loc="lower right", frameon=False)
-    return ax.figure
 
 
 def lines(

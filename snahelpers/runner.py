@@ -17,7 +17,7 @@ from snahelpers.engines import ENGINES, CleanPass, Configuration, bytes_per_prom
 from snahelpers.errors import DataError, ModelError, SNAError, check_choice
 from snahelpers.measure import describe
 from snahelpers.models import check_positions
-from snahelpers.neurons import mean_activations
+from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 MEASURED = ("p", "logodds", "rank", "entropy")
@@ -112,7 +112,7 @@ class Runner:
             One line on that engine, if it was not asked for by name.
         """
         model, k = self.model, max(count for count, _ in self.configurations)
-        norms = torch.stack([block.mlp.W_out.norm(dim=-1) for block in model.blocks]).float().cpu()
+        norms = output_norms(model)
         neutral = mean_activations(model, self.neutral, positions=self.positions)
         for job in self.jobs:
             prompts = job.task.split("select").prompts

@@ -8,7 +8,7 @@ import pytest
 
 import snahelpers as sna
 from snahelpers.measure import next_logits
-from snahelpers.widgets import widgets_can_run
+from snahelpers.widgets.panel import widgets_can_run
 
 
 @pytest.fixture(scope="module")

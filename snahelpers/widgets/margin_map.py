@@ -11,7 +11,7 @@ from snahelpers.amplify import Amplification, amplify
 from snahelpers.arms import ARMS, arms
 from snahelpers.choose import random_neurons
 from snahelpers.sentiment import classify, compare, decide
-from snahelpers.widgets import Panel
+from snahelpers.widgets.panel import Panel
 
 MAX_MULTIPLIER, MAX_SHIFT = 12.0, 3.0
 

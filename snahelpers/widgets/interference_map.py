@@ -15,7 +15,7 @@ from snahelpers.choose import top_neurons
 from snahelpers.generate import write
 from snahelpers.interference import answers, effects, side_effects
 from snahelpers.tasks import Task
-from snahelpers.widgets import Panel
+from snahelpers.widgets.panel import Panel
 
 
 class InterferenceMap(Panel):

@@ -1,0 +1,78 @@
+"""How long the lab takes to answer a slider, in a real browser; `make bench` runs it.
+
+    python benchmarks/lab.py        both servers, into benchmarks/README.md (about two minutes)
+
+Needs a Chromium or Chrome of the system, like the browser tests, whose servers it uses.
+"""
+
+import tempfile
+
+import pandas as pd
+
+import served
+from report import table, write
+
+PRESSES, REST_MS = 100, 900
+
+WATCH = """() => {
+  const lab = document.querySelector('.sna-lab');
+  window.sna = {pressed: 0, picture: 0, last: 0};
+  document.addEventListener('keydown', () => {
+    window.sna = {pressed: performance.now(), picture: 0, last: 0};
+  }, true);
+  lab.querySelector('img').addEventListener('load', () => {
+    window.sna.picture ||= performance.now();
+    window.sna.last = performance.now();
+  });
+  new MutationObserver(() => { window.sna.last = performance.now(); }).observe(
+    lab, {subtree: true, childList: true, attributes: true, characterData: true});
+}"""
+
+
+def main() -> None:
+    if served.find_browser() is None:
+        print(f"The lab was not timed: install one of {', '.join(served.BROWSERS)}.")
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, served.launched() as browser:
+        notebooks = served.copy_of_notebooks(folder)
+        for name, server in {"JupyterLab": served.jupyterlab, "Voilà": served.voila}.items():
+            with server(notebooks) as url:
+                page = served.new_page(browser)
+                served.open_lab(page, server, url)
+                rows += [(name, *numbers) for numbers in measure(page)]
+                page.close()
+    frame = pd.DataFrame(rows, columns=["server", "picture", "all"])
+    results = as_markdown(frame)
+    print(results)
+    write(results, "lab")
+
+
+def measure(page) -> list[tuple[float, float]]:
+    """Milliseconds from a key press to the new picture, and to the last change."""
+    handle = served.control(page, "multiplier").locator(".noUi-handle")
+    handle.focus()
+    page.evaluate(WATCH)
+    found = []
+    for i in range(PRESSES):
+        handle.press("ArrowRight" if i % 20 < 10 else "ArrowLeft")
+        page.wait_for_timeout(REST_MS)
+        times = page.evaluate("window.sna")
+        found.append((times["picture"] - times["pressed"], times["last"] - times["pressed"]))
+    return found
+
+
+def as_markdown(frame: pd.DataFrame) -> str:
+    rows = [
+        [
+            name,
+            *(f"{part[what].quantile(q):.0f}" for what in ("picture", "all") for q in (0.5, 0.95)),
+        ]
+        for name, part in frame.groupby("server", sort=False)
+    ]
+    head = ["server", "picture, median", "95 %", "all, median", "95 %"]
+    return f"{PRESSES} key presses each, in milliseconds.\n\n{table(head, rows)}\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The paper's no-code tool (section 7.2), in a notebook or as a page of its own (`make app`)."""
+
+from snahelpers import plots
+from snahelpers.lab.bench import Bench
+from snahelpers.lab.setting import Push, Setting, all_tasks
+from snahelpers.models import load_model
+from snahelpers.widgets.panel import widgets_can_run
+
+
+class Lab:
+    """Choose a model, a prompt and neurons; see what amplifying them does. No code needed.
+
+    Where no widget can run (see `Panel`) it is a picture of its first state.
+
+    Args:
+        model: The first model, a name as for `load_model`.
+        task: The first task: one of the twelve, or "planted".
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        DataError: the task's first prompt cannot be measured.
+    """
+
+    def __init__(self, model: str | None = None, task: str = "maths_easy") -> None:
+        self.bench, self.task = Bench(load_model(model)), task
+        self.push = Push(layer=self.bench.n_layers // 3, k=12, multiplier=2.4)
+
+    def _ipython_display_(self) -> None:
+        if widgets_can_run():
+            from IPython.display import display
+
+            from snahelpers.lab.page import Page
+
+            display(Page(self.bench, self.task, self.push).widget())
+        else:
+            example = all_tasks()[self.task].examples[0]
+            first = Setting(example.prompt, example.target, self.task, pushes=(self.push,))
+            figure = plots.next_tokens(
+                self.bench.distribution(first), first.target,
+                f"{self.push.k} neurons of layer {self.push.layer} × {self.push.multiplier}",
+            )  # fmt: skip
+            plots.show(figure, f"{first.prompt} …: the likeliest next tokens, before and after.")

@@ -1,0 +1,187 @@
+"""One loaded model and a setting in, numbers out: everything that the lab shows, without a widget.
+
+Activations and unamplified answers are kept, since they stay when a slider moves.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.amplify import Amplification, amplify
+from snahelpers.choose import draw_of, matched_neurons, random_neurons, top_neurons
+from snahelpers.errors import DataError
+from snahelpers.generate import write
+from snahelpers.lab.setting import OWN, Setting, all_tasks
+from snahelpers.measure import likeliest_tokens, measure, next_distribution
+from snahelpers.neurons import mean_activations, output_norms
+from snahelpers.readout import logits_by_row, neuron_table
+from snahelpers.tasks import Example, Task, token_id
+
+SHOWN_TOKENS = 7
+CONTROL_DRAWS = 5
+SMALL = 20e6  # parameters
+KEPT = 200  # results, of which the largest are a few hundred kB
+
+
+class Bench:
+    """A model, and what has been read from it.
+
+    Args:
+        model: From `load_model`.
+    """
+
+    def __init__(self, model: TransformerBridge) -> None:
+        self.model = model
+        self.n_layers, self.d_mlp = model.cfg.n_layers, model.cfg.d_mlp
+        self.small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
+        self._kept: dict[tuple, object] = {}
+
+    @contextmanager
+    def few_threads(self) -> Iterator[None]:
+        """One for a small model: a second gains little and keeps the browser waiting."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1 if self.small else threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+    def target(self, answer: str) -> str:
+        """The answer as one token: as typed, or with the space that a typist leaves out.
+
+        Raises:
+            DataError: neither is one token.
+        """
+        if not answer.strip():
+            raise DataError("The answer is empty: type the word that should come next.")
+        try:
+            token_id(self.model, spaced := f" {answer.strip()}")
+        except DataError:
+            token_id(self.model, answer)
+            return answer
+        return answer if answer[:1].isspace() else spaced
+
+    def baseline(self, setting: Setting) -> pd.Series:
+        """The unamplified answer, as a row of `measure`."""
+        key = ("baseline", setting.prompt, setting.target)
+        task = Task("typed", "", "", (Example(setting.prompt, setting.target, "test"),))
+        return self._keep(key, lambda: measure(self.model, task).iloc[0])
+
+    def amplifications(self, setting: Setting) -> list[Amplification]:
+        """The pushes with their neurons.
+
+        Raises:
+            DataError: a text cannot be used.
+            SNAError: a push is out of range for this model.
+        """
+        return [
+            Amplification(
+                push.layer, self._neurons(setting, push.layer, push.k), push.multiplier,
+                setting.positions,
+            )
+            for push in setting.pushes
+        ]  # fmt: skip
+
+    def distribution(self, setting: Setting) -> pd.DataFrame:
+        """The likeliest next tokens, before and after."""
+        before = self._before(setting.prompt)
+        after = next_distribution(self.model, setting.prompt, *self.amplifications(setting))
+        return likeliest_tokens(
+            self.model, before, after, always=setting.target, k=SHOWN_TOKENS - 1
+        )
+
+    def control(self, setting: Setting, ids: list[int]) -> pd.DataFrame:
+        """The same push on random neurons that are as loud: P of the tokens `ids`.
+
+        Returns:
+            For each token low, mean and high of `CONTROL_DRAWS` draws.
+        """
+        edits = self.amplifications(setting)
+        draws = [
+            [replace(edit, neurons=self._stand_ins(setting, edit, seed)) for edit in edits]
+            for seed in range(CONTROL_DRAWS)
+        ]
+        p = logits_by_row(self.model, setting.prompt, draws).softmax(dim=-1)[:, ids]
+        columns = {"low": p.amin(0), "mean": p.mean(0), "high": p.amax(0)}
+        return pd.DataFrame({name: values.tolist() for name, values in columns.items()})
+
+    def neurons(self, setting: Setting) -> pd.DataFrame:
+        """The chosen neurons of every push: see `neuron_table`."""
+        fired = self._means((setting.prompt,), "last")
+        tables = [
+            neuron_table(self.model, setting.prompt, setting.target, edit, fired)
+            for edit in self.amplifications(setting)
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def elsewhere(self, setting: Setting) -> pd.DataFrame | None:
+        """The task's "test" prompts, new to the neurons, before and after.
+
+        Returns:
+            As from `measure`, and p `after` and `gain` (Δlog-odds); None for own sentences.
+        """
+        if setting.task == OWN:
+            return None
+        task = all_tasks()[setting.task].split("test")
+        before = self._keep(("task", task.name), lambda: measure(self.model, task))
+        with amplify(self.model, *self.amplifications(setting)):
+            after = measure(self.model, task)
+        return before.assign(after=after.p, gain=after.logodds - before.logodds)
+
+    def texts(self, setting: Setting) -> pd.DataFrame:
+        """What the model writes without and with amplification: see `write`."""
+        length = min(24, self.model.cfg.n_ctx - 1 - len(self.model.to_tokens(setting.prompt)[0]))
+        pushes = {"as it is": [], "amplified": self.amplifications(setting)}
+        return pd.concat(
+            write(self.model, [setting.prompt], *push, lengths=[length]).assign(model=name)
+            for name, push in pushes.items()
+        )
+
+    @cached_property
+    def _norms(self) -> Float[Tensor, "layer d_mlp"]:
+        return output_norms(self.model)
+
+    def _neurons(self, setting: Setting, layer: int, k: int):
+        if setting.source == "random":
+            return random_neurons(self.d_mlp, k, seed=draw_of(layer, 0))
+        return top_neurons(self._scores(setting), layer, k)
+
+    def _stand_ins(self, setting: Setting, edit: Amplification, seed: int):
+        sizes = self._means(setting.texts, setting.positions).abs() * self._norms
+        draw = draw_of(edit.layer, seed)
+        return matched_neurons(torch.tensor(edit.neurons), sizes[edit.layer], draw)
+
+    def _scores(self, setting: Setting) -> Float[Tensor, "layer d_mlp"]:
+        here = self._means(setting.texts, setting.positions)
+        return here - self._means(setting.reference, setting.positions)
+
+    def _means(self, texts: tuple[str, ...], positions: str) -> Float[Tensor, "layer d_mlp"]:
+        key = ("means", texts, positions)
+        return self._keep(key, lambda: mean_activations(self.model, texts, positions=positions))
+
+    def _before(self, prompt: str) -> Float[Tensor, " vocab"]:
+        return self._keep(("before", prompt), lambda: next_distribution(self.model, prompt))
+
+    def _keep(self, key: tuple, make):
+        """What was made for this key, or is made now; the oldest of many goes."""
+        if key not in self._kept:
+            self._kept[key] = make()
+            while len(self._kept) > KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        return self._kept[key]
+
+
+def zone_prediction(zone: int) -> str:
+    """What the paper expects of amplification in a zone (sections 4.2 to 4.4)."""
+    return {
+        1: "low confidence: the paper expects a gain, +27.85 % of P on average",
+        2: "in between: the paper expects no stable effect",
+        3: "confident already: the paper expects little, below 8 % of P",
+    }[zone]

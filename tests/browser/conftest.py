@@ -1,0 +1,33 @@
+"""A real browser and real servers. Where no browser is found the tests are skipped, and say so."""
+
+from pathlib import Path
+
+import pytest
+
+import served
+
+SHOTS = Path(__file__).resolve().parents[2] / "test-artifacts"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if served.find_browser() is None:
+        pytest.skip(f"no browser: install one of {', '.join(served.BROWSERS)}")
+    with served.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def notebooks(tmp_path_factory):
+    return served.copy_of_notebooks(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture
+def picture_of(request):
+    """Keeps what a page shows at the end of a test, for whoever wants to look."""
+    pages = []
+    yield pages.append
+    SHOTS.mkdir(exist_ok=True)
+    for page in pages:
+        page.screenshot(path=SHOTS / f"{request.node.name}.png")

@@ -1,0 +1,153 @@
+"""The course's servers and a browser on them, for tests, timings and pictures."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = "10_sna_lab.ipynb"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+    "--disable-sync"
+).split()
+TOKEN = "only-for-a-minute"
+START_SECONDS = 90
+PAGE_MS, RUN_MS = 60_000, 300_000
+
+RUN_ALL = """async () => {
+  const app = window.jupyterapp;
+  const panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await app.commands.execute('notebook:run-all-cells');
+  const cells = [...panel.content.model.cells].filter(cell => cell.type === 'code');
+  const outputs = cells.flatMap(cell => [...Array(cell.outputs.length).keys()].map(
+    i => cell.outputs.get(i).toJSON()));
+  return {
+    code: cells.filter(cell => cell.sharedModel.source.trim()).length,
+    run: cells.filter(cell => cell.executionCount).length,
+    errors: outputs.filter(out => out.output_type === 'error').map(out => out.evalue),
+    live: outputs.filter(
+      out => out.data && 'application/vnd.jupyter.widget-view+json' in out.data).length,
+  };
+}"""
+
+
+def find_browser():
+    """The path of the system's Chromium or Chrome, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def launched():
+    """The system's browser, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def new_page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    page.set_default_timeout(PAGE_MS)
+    return page
+
+
+def copy_of_notebooks(folder):
+    """The browser saves what it runs: not into the repository."""
+    return shutil.copytree(ROOT / "notebooks", Path(folder) / "notebooks")
+
+
+def jupyterlab(folder):
+    """JupyterLab on a folder of notebooks, as `make lab` starts it."""
+    options = ["--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", "--no-browser"]
+    options += ["--expose-app-in-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
+    return _serving("jupyterlab", "--ServerApp.port", options)
+
+
+def voila(folder):
+    """The lab as a page of its own, as `make app` starts it."""
+    options = ["--Voila.ip=127.0.0.1", f"--token={TOKEN}", "--no-browser", str(folder / LAB)]
+    return _serving("voila", "--port", options)
+
+
+def open_notebook(page, url, name):
+    """Open a notebook in JupyterLab."""
+    page.goto(f"{url}/lab/tree/{name}?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.model")
+
+
+def run_all(page):
+    """Run All Cells; returns how many there were and ran, their errors, and live widgets."""
+    page.set_default_timeout(RUN_MS)
+    try:
+        return page.evaluate(RUN_ALL)
+    finally:
+        page.set_default_timeout(PAGE_MS)
+
+
+def open_lab(page, server, url):
+    """The lab by one of the two servers, once it has drawn its first picture."""
+    if server is voila:
+        page.goto(f"{url}/?token={TOKEN}")
+    else:
+        open_notebook(page, url, LAB)
+        assert run_all(page)["errors"] == []
+    page.wait_for_selector(".sna-lab img[src^='blob:']")
+    page.locator(".sna-lab", has_text="Baseline: P(").wait_for()
+
+
+def control(page, name):
+    """The widget of the lab whose label is `name`."""
+    label = page.locator(".sna-lab .widget-label", has_text=re.compile(rf"^{name}$")).first
+    return label.locator("xpath=..")
+
+
+@contextlib.contextmanager
+def _serving(module, port_option, options):
+    """A server on a free port; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "SNA_STATIC"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", module, f"{port_option}={port}", *options],
+        env=environment | {"HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_up(server, f"{url}/static/favicon.ico")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_until_up(server, url):
+    """Until it answers; a refusal is an answer too."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise RuntimeError(f"{server.args[2]} ended with {server.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=5)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.3)
+        else:
+            return
+    raise TimeoutError(url)
