@@ -64,7 +64,11 @@ class SearchTab:
     def _tell(self, setting: Setting) -> str:
         bench, best = self.page.bench, winner(self.found)
         searched = self.found.layer.nunique()
-        part = "" if searched == bench.n_layers else f"Stopped after {searched} layers. "
+        part = (
+            ""
+            if searched == bench.n_layers
+            else f"Stopped after {searched} of {bench.n_layers} layers. "
+        )
         told = (
             f"{part}{len(self.found):,} configurations of this prompt. Best: layer {best.layer}, "
             f"{best.n_neurons} neurons × {best.multiplier:g}, P {best.p_base:.3g} → "
