@@ -120,7 +120,7 @@ def test_a_neuron_pushes_toward_what_its_output_raises(bench, setting):
     )
 
 
-def test_rows_of_one_pass_are_passes_of_their_own(bench, setting):
+def test_rows_of_one_pass_are_passes_of_their_own(bench, setting, monkeypatch):
     edits = [
         [], [sna.Amplification(3, [1, 2], 4.0)],
         [sna.Amplification(3, [2], 0.0), sna.Amplification(5, [9], 3.0, "last")],
@@ -129,6 +129,9 @@ def test_rows_of_one_pass_are_passes_of_their_own(bench, setting):
     for row, edit in zip(rows, edits, strict=True):
         expected = next_distribution(bench.model, setting.prompt, *edit)
         torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-7)
+    monkeypatch.setattr("snahelpers.readout.MAX_BATCH_TOKENS", 20)
+    apart = logits_by_row(bench.model, setting.prompt, edits).softmax(-1)
+    torch.testing.assert_close(apart, rows, rtol=1e-4, atol=1e-7)
     with pytest.raises(sna.SNAError, match="neuron"):
         logits_by_row(bench.model, setting.prompt, [[sna.Amplification(3, [512], 2.0)]])
 
@@ -223,7 +226,15 @@ def test_a_model_that_is_not_there_leaves_the_one_at_hand(page):
     assert page.bench.model.cfg.model_name == "minnow-dimmed" and not page.model_row.load.disabled
     page.model_row.typed.value = "minnow"
     page.model_row.load.click()
-    assert page.bench.model.cfg.model_name == "minnow" and "minnow" in page.code.value
+    assert page.bench.model.cfg.model_name == "minnow" and "'minnow'" in page.code.value
+
+
+def test_what_was_found_on_one_model_is_not_shown_for_another(page):
+    page.search.go.click()
+    page.model_row.typed.value = "minnow"
+    page.model_row.load.click()
+    assert page.search.found is None and not page.search.heat_map.grid.children
+    assert "search.csv" not in page.links.value
 
 
 @pytest.mark.parametrize(("name", "size"), [("gpt2-xl", "6,431 MB"), ("gpt2", "548 MB")])
