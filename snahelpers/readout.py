@@ -64,12 +64,15 @@ def neuron_table(
 def logits_by_row(
     model: TransformerBridge, prompt: str, rows: Sequence[Sequence[Amplification]]
 ) -> Float[Tensor, "row vocab"]:
-    """The next token's logits under several alternatives, in one pass if it fits, on the CPU in float32.
+    """The next token's logits under several alternatives, side by side in a batch.
 
     Args:
         model: From `load_model`.
         prompt: What comes before.
         rows: For each row of the batch its amplifications, as `amplify` would take them.
+
+    Returns:
+        On the CPU, in float32.
 
     Raises:
         DataError: the prompt is empty or too long.
