@@ -8,6 +8,7 @@ import tempfile
 
 import served
 
+TASK = "poetry_hard"
 PICTURE = served.ROOT / "docs" / "10_sna_lab.png"
 
 
@@ -19,6 +20,12 @@ def main() -> int:
     ):
         page = served.new_page(browser)
         served.open_lab(page, served.voila, url)
+        # Not the planted model: the picture would tell where to look.
+        served.control(page, "model").locator("select").select_option("minnow")
+        page.get_by_role("button", name="Load model").click()
+        page.locator(".sna-lab", has_text="layers of").wait_for()
+        served.control(page, "task").locator("select").select_option(TASK)
+        page.wait_for_timeout(2000)
         served.open_tab(page, "Search")
         page.get_by_role("button", name="Search", exact=True).click()
         page.locator(".sna-lab", has_text="held-out prompts").wait_for()
