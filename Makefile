@@ -26,7 +26,7 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges models results colab-check bench \
+.PHONY: help lab app test check format notebooks badges picture models results colab-check bench \
 	constraints clean
 
 help: ## this list
@@ -58,6 +58,9 @@ models: $(INSTALLED) ## retrain the embedded models from their recipe (takes lon
 
 results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 20 minutes)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
+
+picture: $(INSTALLED) ## take the README's picture of the lab in a browser
+	$(VENV_PYTHON) tools/lab_picture.py
 
 badges: $(INSTALLED) ## write badges and setup cells anew, from pyproject.toml
 	$(VENV_PYTHON) tools/badges.py

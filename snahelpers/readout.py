@@ -14,7 +14,7 @@ from snahelpers.amplify import Amplification
 from snahelpers.errors import check_range
 from snahelpers.measure import describe
 from snahelpers.models import chosen_positions, neuron_site
-from snahelpers.tasks import prompt_groups, token_id
+from snahelpers.tasks import MAX_BATCH_TOKENS, prompt_groups, token_id
 
 SHOWN = 4  # tokens that a neuron pushes toward
 
@@ -64,18 +64,26 @@ def neuron_table(
 def logits_by_row(
     model: TransformerBridge, prompt: str, rows: Sequence[Sequence[Amplification]]
 ) -> Float[Tensor, "row vocab"]:
-    """The next token's logits under several alternatives, in one pass, on the CPU in float32.
+    """The next token's logits under several alternatives, side by side in a batch.
 
     Args:
         model: From `load_model`.
         prompt: What comes before.
         rows: For each row of the batch its amplifications, as `amplify` would take them.
 
+    Returns:
+        On the CPU, in float32.
+
     Raises:
         DataError: the prompt is empty or too long.
         SNAError: a layer or neuron is out of range.
     """
     [(_, tokens)] = prompt_groups(model, [prompt])
+    if len(rows) > 1 and len(rows) * tokens.shape[1] > MAX_BATCH_TOKENS:
+        half = len(rows) // 2
+        return torch.cat(
+            [logits_by_row(model, prompt, part) for part in (rows[:half], rows[half:])]
+        )
     edits: dict[str, list[tuple[int, Amplification]]] = {}
     for row, amplifications in enumerate(rows):
         for edit in amplifications:

@@ -90,9 +90,9 @@ def test_fewer_configurations_are_among_more():
 
 def test_results_go_between_the_markers_and_nowhere_else(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{report.START}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    readme.write_text("a\n<!-- lab -->\nb\n<!-- /lab -->\nc\n", encoding="utf-8")
     monkeypatch.setattr(report, "README", readme)
-    report.write("new")
-    report.write("newer")
-    expected = f"before\n{report.START}\nnewer\n{report.END}\nafter\n"
+    report.write("new", "lab")
+    report.write("newer", "lab")
+    expected = "a\n<!-- lab -->\nnewer\n<!-- /lab -->\nc\n"
     assert readme.read_text(encoding="utf-8") == expected

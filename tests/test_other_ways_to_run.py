@@ -23,10 +23,13 @@ ONLY = {"01": PYTHIA, "02": "gpt2", "03": "gpt2", "04": PYTHIA, "05": PYTHIA, "0
 RUNS = [
     pytest.param(path, model, id=f"{path.stem}-{model}")
     for path in NOTEBOOKS
+    if path.stem != "10_sna_lab"  # names its model
     for model in MODELS
     if ONLY.get(path.stem[:2], model) == model
 ]
-WITH_A_PANEL = {"00": "Explorer", "03": "ZoneMap", "05": "InterferenceMap", "06": "MarginMap"}
+WITH_A_PANEL = {
+    "00": "Explorer", "03": "ZoneMap", "05": "InterferenceMap", "06": "MarginMap", "10": "Lab",
+}  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not MAKE_CACHE.is_file(), reason="../shared is not here")
 

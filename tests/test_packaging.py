@@ -92,7 +92,7 @@ def test_conda_installs_what_make_installs():
 def test_ci_runs_the_same_script_everywhere():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     steps = workflow["jobs"]["test"]["steps"]
-    assert steps[-1]["run"] == "bash .ci/run"
+    assert "bash .ci/run" in [step.get("run") for step in steps]
     assert workflow["permissions"] == {"contents": "read"}
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 

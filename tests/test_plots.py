@@ -88,9 +88,24 @@ def test_show_displays_one_picture_with_its_alt_text(monkeypatch):
 
 
 def test_the_answer_stands_out_among_the_tokens():
-    labels = plots.next_tokens(TOKENS, " c", "t").axes[0].get_yticklabels()
+    labels = plots.next_tokens(TOKENS, " c", "t").axes[0].texts
     assert [label.get_fontweight() for label in labels] == ["normal", "normal", "bold"]
     assert labels[1].get_text() == r"b\n"
+
+
+def test_bars_that_move_are_bars_drawn_anew():
+    bars = plots.TokenBars(3, control=True)
+    other = TOKENS.assign(after=TOKENS.after[::-1].to_numpy() * 0.5, token=["x", "y", "z"])
+    control = pd.DataFrame({"low": [0.1] * 3, "mean": [0.2] * 3, "high": [0.3] * 3})
+    bars.draw(TOKENS, " c", "first")
+    bars.to_png()
+    bars.draw(other, "y", "second", control)
+    moved = bars.to_png()
+    fresh = plots.TokenBars(3, control=True)
+    fresh.draw(other, "y", "second", control)
+    assert moved == fresh.to_png()
+    bars.draw(other.head(2), "y", "second")
+    assert [bar.get_width() for bar in bars.after][2] == 0 and bars.to_png() != moved
 
 
 def test_no_line_is_lost_when_there_are_more_lines_than_colours():

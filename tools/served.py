@@ -36,8 +36,10 @@ RUN_ALL = """async () => {
     code: cells.filter(cell => cell.sharedModel.source.trim()).length,
     run: cells.filter(cell => cell.executionCount).length,
     errors: outputs.filter(out => out.output_type === 'error').map(out => out.evalue),
-    live: outputs.filter(
-      out => out.data && 'application/vnd.jupyter.widget-view+json' in out.data).length,
+    panels: [...panel.content.model.cells].map((cell, i) => [cell, i]).filter(
+      ([cell]) => cell.type === 'code' && cell.outputs.toJSON().some(
+        out => out.data && 'application/vnd.jupyter.widget-view+json' in out.data)
+    ).map(([cell, i]) => i),
   };
 }"""
 
@@ -90,12 +92,25 @@ def open_notebook(page, url, name):
 
 
 def run_all(page):
-    """Run All Cells; returns how many there were and ran, their errors, and live widgets."""
+    """Run All Cells; returns how many there were and ran, errors, and the cells with widgets."""
     page.set_default_timeout(RUN_MS)
     try:
         return page.evaluate(RUN_ALL)
     finally:
         page.set_default_timeout(PAGE_MS)
+
+
+def scroll_to_cell(page, number):
+    """Cells that are far away are not part of the page."""
+    page.evaluate(
+        """async number => {
+          const notebook = window.jupyterapp.shell.currentWidget.content;
+          notebook.activeCellIndex = number;
+          await notebook.scrollToItem(number, 'start');
+        }""",
+        number,
+    )
+    page.wait_for_timeout(1000)
 
 
 def open_lab(page, server, url):
@@ -113,6 +128,12 @@ def control(page, name):
     """The widget of the lab whose label is `name`."""
     label = page.locator(".sna-lab .widget-label", has_text=re.compile(rf"^{name}$")).first
     return label.locator("xpath=..")
+
+
+def open_tab(page, name):
+    """One of the tabs below the lab's picture; named differently by ipywidgets 7 and 8."""
+    tabs = page.locator(".sna-lab .lm-TabBar-tab, .sna-lab .p-TabBar-tab")
+    tabs.filter(has_text=name).click()
 
 
 @contextlib.contextmanager

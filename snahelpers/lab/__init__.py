@@ -33,7 +33,7 @@ class Lab:
 
             display(Page(self.bench, self.task, self.push).widget())
         else:
-            example = all_tasks()[self.task].examples[0]
+            example = all_tasks()[self.task].split("test").examples[0]
             first = Setting(example.prompt, example.target, self.task, pushes=(self.push,))
             figure = plots.next_tokens(
                 self.bench.distribution(first), first.target,

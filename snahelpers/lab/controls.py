@@ -60,7 +60,7 @@ class Controls:
         self.answer = w.Text(description="answer", style=WIDE, continuous_update=False)
         lines = dict(layout=LONG, rows=5, continuous_update=False, style=WIDE)
         self.own = w.Textarea(
-            description="task sentences", placeholder="One a line; the prompt, if empty.", **lines
+            description="task sentences", placeholder="One a line; the task's, if empty.", **lines
         )
         self.neutral = w.Textarea(
             description="neutral ones", placeholder="One a line; the course's, if empty.", **lines
@@ -123,7 +123,8 @@ class Controls:
         own = self.task.value == OWN
         self.example.layout.display = "none" if own else None
         if not own:
-            examples = all_tasks()[self.task.value].examples
+            task = all_tasks()[self.task.value]
+            examples = [*task.split("test").examples, *task.split("select").examples]
             self.example.options = [(f"{e.prompt} …{e.target}", e) for e in examples]
             self._show_example()
 

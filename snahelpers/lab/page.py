@@ -13,9 +13,9 @@ from snahelpers.checkpoints import whereabouts
 from snahelpers.errors import SNAError
 from snahelpers.lab.bench import SHOWN_TOKENS, Bench, zone_prediction
 from snahelpers.lab.controls import Controls, ModelRow
-from snahelpers.lab.search_tab import SearchTab
+from snahelpers.lab.search_tab import BREATH_SECONDS, SearchTab
 from snahelpers.lab.setting import Push, Setting, as_code
-from snahelpers.lab.views import STYLE, download, download_csv, sentence, table
+from snahelpers.lab.views import STYLE, disabled, download, download_csv, sentence, table
 from snahelpers.models import load_model
 from snahelpers.widgets.live import Live, running_loop, start
 from snahelpers.widgets.panel import picture_frame
@@ -113,17 +113,15 @@ class Page:
             self.neurons.value = table(frame.rename(columns=names))
 
     def _show_means(self) -> None:
-        if self.setting:
-            frame = self.bench.elsewhere(self.setting)
-            self.means.value = (
-                ""
-                if frame is None
-                else sentence(
-                    f"On the {len(frame)} test prompts of {self.setting.task}: mean P "
-                    f"{frame.p.mean():.3g} → {frame.after.mean():.3g}, log-odds "
-                    f"{frame.gain.mean():+.3g} on average."
-                )
-            )
+        frame = self.bench.elsewhere(self.setting) if self.setting else None
+        if frame is None:
+            self.means.value = ""
+            return
+        self.means.value = sentence(
+            f"On the {len(frame)} test prompts of {self.setting.task}: mean P "
+            f"{frame.p.mean():.3g} → {frame.after.mean():.3g}, log-odds {frame.gain.mean():+.3g} "
+            "on average."
+        )
 
     def _show_takeaway(self) -> None:
         if self.setting:
@@ -161,20 +159,18 @@ class Page:
             self.model_row.status.value = sentence(f"{name}: {found}. Press Load to use it.")
 
     async def _switch_model(self) -> None:
-        name, button = self.model_row.name, self.model_row.load
-        button.disabled = True
-        with self._model_problems_shown():
+        name = self.model_row.name
+        with self._model_problems_shown(), disabled(self.model_row.load):
             found = await asyncio.to_thread(whereabouts, name)
             self.model_row.status.value = sentence(f"Loading {name} ({found}) …")
             bench = Bench(await asyncio.to_thread(load_model, name))
             self.model_row.status.value = sentence(
                 f"{name}: {bench.n_layers} layers of {bench.d_mlp} neurons."
             )
-            self.search.stop()
             self.bench = bench
+            self.search.clear()
             self.controls.fit(bench)
             self.live()
-        button.disabled = False
 
     @contextmanager
     def _model_problems_shown(self) -> Iterator[None]:
@@ -187,11 +183,9 @@ class Page:
             self.model_row.status.value = sentence(told, problem=True)
 
     async def _write(self) -> None:
-        self.write_button.disabled = True
-        self.texts.value = sentence("Writing …")
-        await asyncio.sleep(0.01)  # for the page to show it
-        with self.problems_shown():
+        with self.problems_shown(), disabled(self.write_button):
+            self.texts.value = sentence("Writing …")
+            await asyncio.sleep(BREATH_SECONDS)  # for the page to show it
             frame = self.bench.texts(self.controls.setting(self.bench))
             columns = ["model", "text", "perplexity", "repetition"]
             self.texts.value = table(frame[columns])
-        self.write_button.disabled = False

@@ -9,7 +9,7 @@ import pandas as pd
 
 from snahelpers.lab.search import as_push, best_counts, search, winner
 from snahelpers.lab.setting import Setting
-from snahelpers.lab.views import HeatMap, sentence
+from snahelpers.lab.views import HeatMap, disabled, sentence
 from snahelpers.widgets.live import start
 from snahelpers.widgets.panel import row
 
@@ -44,32 +44,43 @@ class SearchTab:
         """Ask a running search to end after the layer at hand."""
         self.stopping = True
 
+    def clear(self) -> None:
+        """Forget what was found, for another model."""
+        self.stop()
+        self.found, self.report.value, self.bar.value = None, "", 0
+        self.heat_map.clear()
+
     async def _search(self) -> None:
-        self.go.disabled, self.cancel.disabled, self.stopping = True, False, False
-        with self.page.problems_shown():
-            bench, setting = self.page.bench, self.page.controls.setting(self.page.bench)
-            self.bar.value, self.bar.max, layers = 0, bench.n_layers, []
+        self.stopping, self.cancel.disabled = False, False
+        bench = self.page.bench
+        with self.page.problems_shown(), disabled(self.go):
+            setting, layers = self.page.controls.setting(bench), []
+            self.bar.value, self.bar.max = 0, bench.n_layers
             for part in search(bench, setting):
                 layers.append(part)
                 self.bar.value = len(layers)
                 await asyncio.sleep(BREATH_SECONDS)
                 if self.stopping:
                     break
-            self.found = pd.concat(layers, ignore_index=True)
-            self.heat_map.show(best_counts(self.found))
-            self.report.value = sentence(self._tell(setting))
-            self.page.live()
-        self.go.disabled, self.cancel.disabled = False, True
+            if bench is self.page.bench:  # else another model was loaded in between
+                self._show(setting, pd.concat(layers, ignore_index=True))
+        self.cancel.disabled = True
 
-    def _tell(self, setting: Setting) -> str:
-        bench, best = self.page.bench, winner(self.found)
-        searched = self.found.layer.nunique()
-        part = "" if searched == bench.n_layers else f"Stopped after {searched} layers. "
+    def _show(self, setting: Setting, found: pd.DataFrame) -> None:
+        self.found = found
+        self.heat_map.show(best_counts(found))
+        self.report.value = sentence(self._tell(setting, winner(found)))
+        self.page.live()  # for the link to its table
+
+    def _tell(self, setting: Setting, best: pd.Series) -> str:
+        bench, searched = self.page.bench, self.found.layer.nunique()
         told = (
-            f"{part}{len(self.found):,} configurations of this prompt. Best: layer {best.layer}, "
+            f"{len(self.found):,} configurations of this prompt. Best: layer {best.layer}, "
             f"{best.n_neurons} neurons × {best.multiplier:g}, P {best.p_base:.3g} → "
             f"{best.p_post:.3g} ({best.delta_logodds:+.2f} in log-odds). "
         )
+        if searched < bench.n_layers:
+            told = f"Stopped after {searched} of {bench.n_layers} layers. {told}"
         others = bench.elsewhere(replace(setting, pushes=(as_push(best),)))
         if others is None:
             return told + "The best of so many gains by luck as well: try it on other prompts."

@@ -27,9 +27,10 @@ class Setting:
     Attributes:
         prompt: What comes before the answer.
         target: The answer, one token, with its leading space if it has one.
-        task: Name of the task whose "select" prompts choose the neurons, or `OWN`.
+        task: Name of the task whose "select" prompts choose the neurons and whose "test" prompts
+            tell what else changes, or `OWN`.
         pushes: One amplification, or two at different layers.
-        own: Sentences that choose them instead of a task's; the prompt itself if there are none.
+        own: Sentences that choose them instead of a task's; with neither, the prompt does.
         neutral: Sentences to compare with; the course's own if there are none.
         source: One of `SOURCES`: against neutral text, against all the other tasks, or by chance.
         positions: "all" or "last".
@@ -58,9 +59,9 @@ class Setting:
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts whose neurons are looked for."""
-        if self.task != OWN:
-            return tuple(all_tasks()[self.task].split("select").prompts)
-        return self.own or (self.prompt,)
+        if self.own or self.task == OWN:
+            return self.own or (self.prompt,)
+        return tuple(all_tasks()[self.task].split("select").prompts)
 
     @property
     def reference(self) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ def _push_as_code(setting: Setting, push: Push) -> str:
 
 
 def _texts_as_code(setting: Setting) -> str:
-    if setting.task == OWN:
+    if setting.own or setting.task == OWN:
         return repr(list(setting.texts))
     call = "load_tasks()" if setting.task in load_tasks() else "load_tasks('planted')"
     return f"sna.{call}[{setting.task!r}].split('select').prompts"

@@ -2,7 +2,8 @@
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import ipywidgets as w
 import matplotlib as mpl
@@ -38,6 +39,16 @@ def download(name: str, kind: str, content: bytes, label: str) -> str:
 def download_csv(name: str, frame: pd.DataFrame, label: str) -> str:
     """A link that saves a frame."""
     return download(name, "text/csv", frame.to_csv(index=False).encode(), label)
+
+
+@contextmanager
+def disabled(button) -> Iterator[None]:
+    """Keep a button from being pressed again while its work is done."""
+    button.disabled = True
+    try:
+        yield
+    finally:
+        button.disabled = False
 
 
 class HeatMap:

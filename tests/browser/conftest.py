@@ -1,5 +1,6 @@
 """A real browser and real servers. Where no browser is found the tests are skipped, and say so."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ SHOTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 def browser():
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if served.find_browser() is None:
-        pytest.skip(f"no browser: install one of {', '.join(served.BROWSERS)}")
+        said = f"no browser: install one of {', '.join(served.BROWSERS)}"
+        pytest.fail(said) if os.environ.get("SNA_NEEDS_BROWSER") else pytest.skip(said)
     with served.launched() as browser:
         yield browser
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import served
-from served import control
+from served import control, open_tab
 
 MINUTE = 60_000
 
@@ -58,11 +58,6 @@ def type_into(page, name, text):
     field = control(page, name).locator("input, textarea")
     field.fill(text)
     field.press("Enter")
-
-
-def open_tab(page, name):
-    tabs = page.locator(".sna-lab .lm-TabBar-tab, .sna-lab .p-TabBar-tab")
-    tabs.filter(has_text=name).click()
 
 
 def test_a_slider_moved_by_key_and_by_mouse_draws_anew(lab):

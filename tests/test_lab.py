@@ -1,0 +1,306 @@
+"""The lab without a browser: what its controls mean, what is measured, what goes wrong."""
+
+import asyncio
+import math
+import threading
+from dataclasses import replace
+
+import ipywidgets
+import pandas as pd
+import pytest
+import torch
+
+import factory
+import snahelpers as sna
+from snahelpers.lab import Lab, search
+from snahelpers.lab.bench import CONTROL_DRAWS, Bench
+from snahelpers.lab.page import Page
+from snahelpers.lab.setting import OWN, Push, Setting, all_tasks, as_code
+from snahelpers.measure import next_distribution
+from snahelpers.readout import logits_by_row
+from snahelpers.widgets.live import Live
+
+PUSH = Push(layer=7, k=12, multiplier=2.4)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return Bench(sna.load_model("minnow-dimmed"))
+
+
+@pytest.fixture(scope="module")
+def setting():
+    example = all_tasks()["planted"].split("test").examples[0]
+    return Setting(example.prompt, example.target, "planted", (PUSH,))
+
+
+@pytest.fixture
+def page(bench):
+    return Page(bench, "planted", PUSH)
+
+
+def by_hand(bench, setting):
+    """The distribution as the course's other parts compute it."""
+    scores = sna.differential_activation(
+        bench.model, setting.texts, sna.load_neutral(), positions=setting.positions
+    )
+    edits = [
+        sna.Amplification(
+            p.layer, sna.top_neurons(scores, p.layer, p.k), p.multiplier, setting.positions
+        )
+        for p in setting.pushes
+    ]
+    return next_distribution(bench.model, setting.prompt, *edits)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"positions": "last"}, {"pushes": (PUSH, Push(2, 5, 6.0))}, {"prompt": "The king said"}],
+    ids=["as it is", "last position", "two layers", "another prompt"],
+)
+def test_what_is_shown_is_a_forward_pass(bench, setting, changed):
+    setting = replace(setting, **changed)
+    shown = bench.distribution(setting)
+    expected = by_hand(bench, setting)[shown.id.tolist()]
+    assert shown.after.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+    assert not shown.after.equals(shown.before)
+
+
+def test_another_model_is_another_forward_pass(bench, setting):
+    other = Bench(sna.load_model("minnow")).distribution(setting)
+    assert other.before.tolist() != pytest.approx(bench.distribution(setting).before.tolist())
+
+
+def test_sources_choose_differently_and_own_sentences_count(bench, setting):
+    chosen = {
+        source: bench.amplifications(replace(setting, source=source))[0].neurons
+        for source in ("differential", "contrastive", "random")
+    }
+    own = replace(setting, own=("The cat sleeps.", "A dog runs."))
+    chosen["own"] = bench.amplifications(own)[0].neurons
+    chosen["own neutral"] = bench.amplifications(replace(own, neutral=("Stop.",)))[0].neurons
+    assert len(set(chosen.values())) == len(chosen)
+    assert replace(setting, task=OWN).texts == (setting.prompt,)
+
+
+def test_the_control_is_as_large_and_elsewhere(bench, setting):
+    shown = bench.distribution(setting)
+    control = bench.control(setting, shown.id.tolist())
+    assert (control.low <= control["mean"]).all() and (control["mean"] <= control.high).all()
+    row = shown.index[shown.token == setting.target][0]
+    assert control.high[row] < shown.after[row]  # planted neurons do what random ones do not
+    assert CONTROL_DRAWS >= 5
+
+
+def test_every_neuron_alone_is_one_amplified_alone(bench, setting):
+    table = bench.neurons(setting)
+    assert table.neuron.tolist() == list(bench.amplifications(setting)[0].neurons)
+    assert table.share.sum() == pytest.approx(1)
+    neuron, alone = table.neuron[3], table.alone[3]
+    example = sna.Example(setting.prompt, setting.target, "test")
+    task = sna.Task("t", "", "", (example,))
+    before = sna.measure(bench.model, task).logodds[0]
+    with sna.amplify(bench.model, sna.Amplification(7, [neuron], 2.4)):
+        after = sna.measure(bench.model, task).logodds[0]
+    assert alone == pytest.approx(after - before, abs=1e-4)
+
+
+def test_a_neuron_pushes_toward_what_its_output_raises(bench, setting):
+    row = bench.neurons(setting).iloc[0]
+    W_out = bench.model.blocks[7].mlp.W_out[row.neuron]
+    resid = torch.randn(1, 1, 128, generator=torch.Generator().manual_seed(0)) * 20
+    small = 1e-2 * math.copysign(1, row.activation) * W_out
+    scale = resid.std(unbiased=False)
+    change = bench.model.ln_final(resid + small) - bench.model.ln_final(resid)
+    direct = (W_out - W_out.mean()) * math.copysign(1, row.activation)
+    logits = direct * bench.model.ln_final.weight @ bench.model.W_U
+    assert [bench.model.to_string([i]) for i in logits.topk(4).indices] == row.toward
+    assert (change.flatten() * scale * 100 - direct * bench.model.ln_final.weight).norm() < (
+        0.5 * direct.norm()
+    )
+
+
+def test_rows_of_one_pass_are_passes_of_their_own(bench, setting, monkeypatch):
+    edits = [
+        [], [sna.Amplification(3, [1, 2], 4.0)],
+        [sna.Amplification(3, [2], 0.0), sna.Amplification(5, [9], 3.0, "last")],
+    ]  # fmt: skip
+    rows = logits_by_row(bench.model, setting.prompt, edits).softmax(-1)
+    for row, edit in zip(rows, edits, strict=True):
+        expected = next_distribution(bench.model, setting.prompt, *edit)
+        torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-7)
+    monkeypatch.setattr("snahelpers.readout.MAX_BATCH_TOKENS", 20)
+    apart = logits_by_row(bench.model, setting.prompt, edits).softmax(-1)
+    torch.testing.assert_close(apart, rows, rtol=1e-4, atol=1e-7)
+    with pytest.raises(sna.SNAError, match="neuron"):
+        logits_by_row(bench.model, setting.prompt, [[sna.Amplification(3, [512], 2.0)]])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"source": "random"}, {"source": "contrastive", "task": "maths_easy"},
+     {"own": ("It's red.", 'Say "no".'), "neutral": ("Stop.",), "positions": "last"},
+     {"pushes": (PUSH, Push(2, 5, 1.23))}],
+    ids=["planted", "random", "contrastive", "own", "two"],
+)  # fmt: skip
+def test_the_code_runs_as_pasted_and_gives_the_same(bench, setting, changed):
+    setting = replace(setting, **changed)
+    *lines, last = as_code(setting, "minnow-dimmed").splitlines()
+    names = {}
+    exec("\n".join([*lines, f"shown = {last}"]), names)
+    expected = bench.distribution(setting)
+    mine = names["shown"].set_index("id").after
+    assert mine[expected.id].tolist() == pytest.approx(expected.after.tolist(), rel=1e-4)
+
+
+def test_a_search_is_the_sweep(bench, setting):
+    grid = sna.Grid(counts=(3, 12), multipliers=(1.5, 2.4))
+    found = pd.concat(search.search(bench, setting, grid), ignore_index=True)
+    assert len(found) == 12 * 4
+    best = search.winner(found)
+    assert best.layer == 7 and best.p_post == found.p_post.max()
+    again = bench.distribution(replace(setting, pushes=(search.as_push(best),)))
+    assert again.after[again.token == setting.target].item() == pytest.approx(best.p_post, rel=1e-3)
+    cells = search.best_counts(found)
+    assert len(cells) == 12 * 2 and cells.p_post.max() == best.p_post
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [("answer", "two words", "one token"), ("answer", " ", "answer is empty"),
+     ("prompt", " ", "prompt is empty"), ("prompt", "word " * 300, "Shorten")],
+)  # fmt: skip
+def test_bad_input_is_a_sentence_and_what_was_shown_stays(page, field, text, said):
+    shown, summary = bytes(page.image.value), page.summary.value
+    getattr(page.controls, field).value = text
+    assert said in page.problem.value
+    assert bytes(page.image.value) == shown and page.summary.value == summary
+    getattr(page.controls, field).value = {"answer": "Rome", "prompt": "The king said"}[field]
+    assert page.problem.value == "" and bytes(page.image.value) != shown
+
+
+def test_an_answer_may_be_typed_without_its_space(bench):
+    assert bench.target("wool") == bench.target(" wool") == " wool"
+
+
+def test_two_amplifications_at_one_layer_are_refused(page):
+    page.controls.two.value = True
+    assert "move one of them" in page.problem.value
+    page.controls.second.layer.value = 2
+    assert page.problem.value == "" and len(page.setting.pushes) == 2
+
+
+def test_a_search_fills_the_map_and_a_cell_loads(page):
+    page.search.go.click()
+    assert "1,008 configurations" in page.search.report.value
+    assert "held-out prompts of planted" in page.search.report.value
+    cells = [c for c in page.search.heat_map.grid.children if isinstance(c, ipywidgets.Button)]
+    assert len(cells) == 12 * 12
+    cells[7 * 12 + 3].click()
+    assert page.controls.first.layer.value == 7
+    assert page.controls.first.multiplier.value == search.GRID.multipliers[3]
+    assert "search.csv" in page.links.value
+    page.search.go.click()
+    assert all(cell.comm is None for cell in cells)  # closed: nothing piles up
+
+
+def test_a_search_can_be_stopped(page, monkeypatch):
+    layers = []
+
+    async def cancel_after_two(_seconds):
+        layers.append(1)
+        if len(layers) == 2:
+            page.search.cancel.click()
+
+    monkeypatch.setattr(asyncio, "sleep", cancel_after_two)
+    page.search.go.click()
+    assert "Stopped after 2 of 12 layers" in page.search.report.value
+    assert not page.search.go.disabled and page.search.cancel.disabled
+
+
+def test_a_model_that_is_not_there_leaves_the_one_at_hand(page):
+    page.model_row.typed.value = "no/such-model"
+    assert "needs the Hugging Face hub" in page.model_row.status.value
+    page.model_row.load.click()
+    assert "cannot be reached" in page.model_row.status.value
+    assert page.bench.model.cfg.model_name == "minnow-dimmed" and not page.model_row.load.disabled
+    page.model_row.typed.value = "minnow"
+    page.model_row.load.click()
+    assert page.bench.model.cfg.model_name == "minnow" and "'minnow'" in page.code.value
+
+
+def test_what_was_found_on_one_model_is_not_shown_for_another(page):
+    page.search.go.click()
+    page.model_row.typed.value = "minnow"
+    page.model_row.load.click()
+    assert page.search.found is None and not page.search.heat_map.grid.children
+    assert "search.csv" not in page.links.value
+
+
+@pytest.mark.parametrize(("name", "size"), [("gpt2-xl", "6,431 MB"), ("gpt2", "548 MB")])
+def test_a_model_from_the_hub_is_told_with_its_size(page, name, size, monkeypatch):
+    monkeypatch.setattr("snahelpers.checkpoints._cached", lambda name: None)
+    page.model_row.listed.value = name
+    assert size in page.model_row.status.value
+
+
+def test_texts_are_written_with_and_without(page):
+    page.write_button.click()
+    assert "as it is" in page.texts.value and "amplified" in page.texts.value
+
+
+def test_the_lab_is_a_picture_where_no_widget_can_run(monkeypatch):
+    shown = []
+    monkeypatch.setenv("SNA_STATIC", "1")
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append(a[0]))
+    Lab("minnow-dimmed", task="planted")._ipython_display_()
+    assert set(shown[0]) == {"image/png", "text/plain"}
+
+
+def test_only_the_newest_change_is_drawn_and_in_the_loops_thread():
+    seen, threads = [], set()
+
+    async def drag():
+        now = {"value": 0}
+
+        def quick():
+            threads.add(threading.get_ident())
+            seen.append(now["value"])
+
+        live = Live(quick, lambda: seen.append("rest"))
+
+        def move():
+            for value in range(1, 50):
+                now["value"] = value
+                live()
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        mover.join()
+        await asyncio.sleep(0.2)
+
+    asyncio.run(drag())
+    assert seen == [49, "rest"] and threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2"])
+def test_the_numbers_are_there_on_every_architecture(family):
+    bench = Bench(factory.load(family))
+    given = Setting(
+        factory.PROMPTS[0], factory.TARGETS[0], OWN, (Push(1, 3, 4.0),), own=("A dog ran",),
+        neutral=tuple(factory.SENTENCES),
+    )  # fmt: skip
+    shown = bench.distribution(given)
+    assert bench.control(given, shown.id.tolist()).notna().all(axis=None)
+    assert bench.neurons(given).drop(columns="toward").notna().all(axis=None)
+    found = pd.concat(search.search(bench, given, sna.Grid(counts=(3,), multipliers=(4.0,))))
+    row = found[found.layer == 1].iloc[0]
+    assert shown.after[shown.token == given.target].item() == pytest.approx(row.p_post, rel=1e-3)
+
+
+def test_a_page_fits_a_small_model_too():
+    page = Page(Bench(factory.load("gpt2")), OWN, Push(1, 2, 2.0))
+    page.controls.prompt.value, page.controls.answer.value = "The cat sat on the", "mat"
+    assert "P(mat)" in page.summary.value
+    page.search.go.click()
+    assert page.search.report.value

@@ -1,0 +1,45 @@
+"""Take the README's picture of the lab: docs/10_sna_lab.png, from a real browser.
+
+python tools/lab_picture.py
+"""
+
+import sys
+import tempfile
+
+import served
+
+TASK = "poetry_hard"
+PICTURE = served.ROOT / "docs" / "10_sna_lab.png"
+
+
+def main() -> int:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served.voila(served.copy_of_notebooks(folder)) as url,
+        served.launched() as browser,
+    ):
+        page = served.new_page(browser)
+        served.open_lab(page, served.voila, url)
+        # Not the planted model: the picture would tell where to look.
+        served.control(page, "model").locator("select").select_option("minnow")
+        page.get_by_role("button", name="Load model").click()
+        page.locator(".sna-lab", has_text="layers of").wait_for()
+        served.control(page, "task").locator("select").select_option(TASK)
+        page.wait_for_timeout(2000)
+        served.open_tab(page, "Search")
+        page.get_by_role("button", name="Search", exact=True).click()
+        page.locator(".sna-lab", has_text="held-out prompts").wait_for()
+        page.wait_for_timeout(2000)
+        page.locator(".sna-cell", has_text=strongest(page)).first.click()
+        page.wait_for_timeout(3000)
+        page.locator(".sna-lab").screenshot(path=PICTURE)
+    return 0
+
+
+def strongest(page) -> str:
+    """The largest number on the heat map."""
+    return max(page.locator(".sna-cell").all_inner_texts(), key=float)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
