@@ -20,9 +20,11 @@ from snahelpers.choose import (
     random_neurons,
     top_neurons,
 )
+from snahelpers.controls import rival_sweep
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
+from snahelpers.gradients import attributions
 from snahelpers.lab import Lab
 from snahelpers.measure import measure, neutral_perplexity, next_token_change
 from snahelpers.models import load_model, setup
@@ -33,6 +35,7 @@ from snahelpers.neurons import (
     mean_activations,
     output_norms,
 )
+from snahelpers.permutation import holm, max_t, power
 from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
     Example,
@@ -62,6 +65,7 @@ __all__ = [
     "ZoneMap",
     "activations",
     "amplify",
+    "attributions",
     "calibrate_zones",
     "check",
     "contrastive_neurons",
@@ -71,6 +75,7 @@ __all__ = [
     "differential_activation",
     "embedded_models",
     "generate",
+    "holm",
     "interference",
     "layer_peaks",
     "less_negative",
@@ -81,14 +86,17 @@ __all__ = [
     "loudest_layer",
     "matched_neurons",
     "max_activating_contexts",
+    "max_t",
     "mean_activations",
     "measure",
     "neutral_perplexity",
     "next_token_change",
     "output_norms",
     "plots",
+    "power",
     "prompt_groups",
     "random_neurons",
+    "rival_sweep",
     "sentiment",
     "setup",
     "summarize",

@@ -1,6 +1,7 @@
 """Ways of choosing neurons: by score, by chance, and by chance among equals.
 
-All but the first are controls. Choices are indices within one layer, best first, on the CPU.
+All but the first are controls or rivals. Choices are indices within one layer, best first, on the
+CPU.
 """
 
 from collections.abc import Sequence
@@ -11,26 +12,25 @@ from torch import Tensor
 
 from snahelpers.errors import SNAError, check_choice, check_range
 
-METHODS = ("differential", "negative", "random", "matched")
+METHODS = ("differential", "negative", "random", "matched", "attribution")
 NEAREST = 10  # how many candidates of similar size a matched neuron is drawn from
 
 
 def choose_neurons(
     method: str,
-    task_means: Float[Tensor, "layer d_mlp"],
-    neutral_means: Float[Tensor, "layer d_mlp"],
-    output_norms: Float[Tensor, "layer d_mlp"],
+    scores: Float[Tensor, "layer d_mlp"],
+    sizes: Float[Tensor, "layer d_mlp"],
     k: int,
     seed: int = 0,
 ) -> Int[Tensor, "layer k"]:
     """K neurons of every layer, in the order in which a smaller choice takes them.
 
     Args:
-        method: "differential" (highest task mean less neutral mean, the paper's section 3.1),
-            "negative" (lowest), "random", or "matched" (see `matched_neurons`).
-        task_means: `mean_activations` of the task.
-        neutral_means: `mean_activations` of neutral text.
-        output_norms: Length of each neuron's output vector (its row of W_out).
+        method: "differential" or "attribution" (highest score), "negative" (lowest score),
+            "random", or "matched" to the highest (see `matched_neurons`).
+        scores: What the method goes by: for "attribution" what `attributions` gives, for the
+            others what `differential_activation` gives (the paper's section 3.1).
+        sizes: How loud each neuron is on the task: mean absolute activation times output norm.
         k: How many neurons a layer.
         seed: Of the two choices by chance.
 
@@ -38,14 +38,12 @@ def choose_neurons(
         SNAError: the method is unknown or k is out of range.
     """
     check_choice("method", method, METHODS)
-    scores = task_means - neutral_means
-    sizes = task_means.abs() * output_norms
     rows = []
     for layer in range(len(scores)):
         highest = top_neurons(scores, layer, k)
         draw = draw_of(layer, seed)
         rows.append(
-            highest if method == "differential"
+            highest if method in ("differential", "attribution")
             else top_neurons(-scores, layer, k) if method == "negative"
             else random_neurons(scores.shape[1], k, draw) if method == "random"
             else matched_neurons(highest, sizes[layer], draw)

@@ -114,21 +114,35 @@ def batched(
     model: TransformerBridge, clean: CleanPass, layer: int, configurations: Sequence[Configuration]
 ) -> Logits:
     """All configurations in one full forward pass: each row of the batch has its own scaling."""
-    n, (batch, pos) = len(configurations), clean.tokens.shape
-    neurons = clean.neurons[layer]
+    return batched_factors(model, clean, layer, as_factors(clean, configurations))
+
+
+def as_factors(
+    clean: CleanPass, configurations: Sequence[Configuration]
+) -> Float[Tensor, "config k"]:
+    """Each configuration as one factor a neuron: 1 for the neurons that it leaves alone."""
     precise = torch.promote_types(clean.logits.dtype, torch.float32)  # a rounded 1.1 is not 1.1
-    factors = torch.ones(n, batch, pos, len(neurons), device=neurons.device, dtype=precise)
+    k = clean.neurons.shape[1]
+    factors = torch.ones(len(configurations), k, device=clean.tokens.device, dtype=precise)
     for row, (count, multiplier) in zip(factors, configurations, strict=True):
-        row[..., :count] = multiplier
-    factors = torch.where(clean.edited.unsqueeze(-1), factors, 1.0).flatten(0, 1)
+        row[:count] = multiplier
+    return factors
+
+
+def batched_factors(
+    model: TransformerBridge, clean: CleanPass, layer: int, factors: Float[Tensor, "config k"]
+) -> Logits:
+    """As `batched`, with a factor of its own for each neuron; gradients reach the factors."""
+    n, neurons = len(factors), clean.neurons[layer]
+    here = torch.where(clean.edited[..., None], factors[:, None, None], 1.0).flatten(0, 1)
 
     def scale(activation: Float[Tensor, "row pos d_mlp"], hook: HookPoint) -> Tensor:
-        scaled = activation[..., neurons] * factors
+        scaled = activation[..., neurons] * here
         return activation.index_copy(-1, neurons, scaled.to(activation.dtype))
 
     site = neuron_site(model, layer).name
     logits = model.run_with_hooks(clean.tokens.repeat(n, 1), fwd_hooks=[(site, scale)])
-    return logits[:, -1].unflatten(0, (n, batch))
+    return logits[:, -1].unflatten(0, (n, -1))
 
 
 def resume(
@@ -139,18 +153,30 @@ def resume(
     Amplifying adds (multiplier - 1) times what the neurons write, so nothing up to this layer has
     to run again; and of the last layer only the last position is unembedded.
     """
+    return resume_from(model, clean, layer, written(model, clean, layer, configurations))
+
+
+def written(
+    model: TransformerBridge, clean: CleanPass, layer: int, configurations: Sequence[Configuration]
+) -> Float[Tensor, "config batch pos d_model"]:
+    """What each configuration adds to the residual stream, if nothing follows the MLP."""
     fired, W_out = clean.fired[layer], model.blocks[layer].mlp.W_out[clean.neurons[layer]]
-    written = {count: fired[..., :count] @ W_out[:count] for count, _ in configurations}
-    deltas = torch.stack(
-        [(multiplier - 1) * written[count] for count, multiplier in configurations]
-    )
+    once = {count: fired[..., :count] @ W_out[:count] for count, _ in configurations}
+    return torch.stack([(multiplier - 1) * once[count] for count, multiplier in configurations])
+
+
+def resume_from(
+    model: TransformerBridge, clean: CleanPass, layer: int,
+    deltas: Float[Tensor, "config batch pos d_model"],
+) -> Logits:  # fmt: skip
+    """Run what follows `layer` on its clean residual stream with these vectors added."""
     resid = (clean.resid_post[layer] + deltas).flatten(0, 1)
     for block in clean.blocks[layer + 1 :]:
         resid = block(resid)
     logits = model.unembed(model.ln_final(resid[:, -1:])).squeeze(1)
     if (cap := model.cfg.output_logits_soft_cap) > 0:
         logits = cap * torch.tanh(logits / cap)
-    return logits.unflatten(0, deltas.shape[:2])
+    return logits.unflatten(0, (len(deltas), -1))
 
 
 class _LastPosition(nn.Module):

@@ -128,7 +128,7 @@ def token_losses(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos-1"]:
     """How surprising each token is after those before it, in nats; the first is not predicted."""
-    logp = _precise(model(tokens)[:, :-1]).log_softmax(dim=-1)
+    logp = precise(model(tokens)[:, :-1]).log_softmax(dim=-1)
     return -logp.gather(-1, tokens[:, 1:, None]).squeeze(-1)
 
 
@@ -137,21 +137,19 @@ def next_logits(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch vocab"]:
     """The logits of the token after the last one, in float32 (float64 for a float64 model)."""
-    return _precise(model(tokens)[:, -1])
+    return precise(model(tokens)[:, -1])
 
 
 def describe(
     logits: Float[Tensor, "batch vocab"], targets: Int[Tensor, " batch"]
 ) -> dict[str, Tensor]:
     """What `measure` reports beside the texts, one value a row of logits."""
-    logp = _precise(logits).log_softmax(dim=-1)
+    logp = precise(logits).log_softmax(dim=-1)
     target_logp = logp.gather(-1, targets[:, None]).squeeze(-1)
-    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
-    others = logp.scatter(-1, targets[:, None], -torch.inf).logsumexp(dim=-1)
     top1_logp, top1 = logp.max(dim=-1)
     return {
         "p": target_logp.exp(),
-        "logodds": target_logp - others,
+        "logodds": log_odds(logp, targets),
         "rank": (logp > target_logp[:, None]).sum(dim=-1) + 1,
         "top1": top1,
         "top1_p": top1_logp.exp(),
@@ -159,12 +157,22 @@ def describe(
     }
 
 
+def log_odds(
+    logits: Float[Tensor, "batch vocab"], targets: Int[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
+    """The targets' log-odds (natural logarithm), of logits or of log-probabilities alike."""
+    logits = precise(logits)
+    target = logits.gather(-1, targets[:, None]).squeeze(-1)
+    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
+    return target - logits.scatter(-1, targets[:, None], -torch.inf).logsumexp(dim=-1)
+
+
+def precise(logits: Tensor) -> Tensor:
+    """At least float32: probabilities in half precision have two or three digits."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def _likeliest(p: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:
     """The ids of the k likeliest tokens, likeliest first; of equals the lower id."""
     check_range("the number of tokens", k, 1, len(p))
     return p.sort(descending=True, stable=True).indices[:k]
-
-
-def _precise(logits: Tensor) -> Tensor:
-    """At least float32: probabilities in half precision have two or three digits."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

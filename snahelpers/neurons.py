@@ -34,16 +34,8 @@ def activations(
         DataError: no texts, an empty text, or one longer than the model's context.
         SNAError: `positions` is something else.
     """
-    check_positions(positions)
-    dtype = torch.promote_types(model.cfg.dtype, torch.float32)
-    pooled = torch.empty(len(texts), model.cfg.n_layers, model.cfg.d_mlp, dtype=dtype)
-    for indices, tokens in prompt_groups(model, texts):
-        chosen = chosen_positions(model, tokens, positions).to(dtype)
-        weights = chosen / chosen.sum(dim=1, keepdim=True)
-        for layer, activation in enumerate(_neuron_activations(model, tokens)):
-            means = torch.einsum("bp,bpn->bn", weights, activation.to(dtype))
-            pooled[indices, layer] = means.cpu()
-    return pooled
+    sites = [neuron_site(model, layer).name for layer in range(model.cfg.n_layers)]
+    return _pooled(model, texts, sites, model.cfg.d_mlp, positions)
 
 
 def mean_activations(
@@ -51,6 +43,14 @@ def mean_activations(
 ) -> Float[Tensor, "layer d_mlp"]:
     """The mean of `activations` over the texts: a long text counts as much as a short one."""
     return activations(model, texts, positions=positions).mean(dim=0)
+
+
+def mean_residuals(
+    model: TransformerBridge, texts: Sequence[str], *, positions: Literal["all", "last"] = "all"
+) -> Float[Tensor, "layer d_model"]:
+    """The mean residual stream after every layer, pooled as `mean_activations` pools neurons."""
+    sites = [block.hook_resid_post.name for block in model.blocks]
+    return _pooled(model, texts, sites, model.cfg.d_model, positions).mean(dim=0)
 
 
 def differential_activation(
@@ -97,7 +97,8 @@ def max_activating_contexts(
     check_range("neuron", neuron, 0, model.cfg.d_mlp - 1)
     rows = []
     for _, tokens in prompt_groups(model, texts):
-        fired = _neuron_activations(model, tokens)[layer][..., neuron]
+        [activation] = _seen_at(model, tokens, [neuron_site(model, layer).name])
+        fired = activation[..., neuron]
         peaks = fired.masked_fill(is_bos(model, tokens), -torch.inf).max(dim=1)
         for ids, place, value in zip(
             tokens, peaks.indices.tolist(), peaks.values.tolist(), strict=True
@@ -108,16 +109,31 @@ def max_activating_contexts(
     return table.nlargest(k, "activation").reset_index(drop=True)
 
 
+def _pooled(
+    model: TransformerBridge, texts: Sequence[str], sites: Sequence[str], width: int, positions: str
+) -> Float[Tensor, "text site width"]:
+    """What every text shows at each site, as the mean over the chosen positions."""
+    check_positions(positions)
+    dtype = torch.promote_types(model.cfg.dtype, torch.float32)
+    pooled = torch.empty(len(texts), len(sites), width, dtype=dtype)
+    for indices, tokens in prompt_groups(model, texts):
+        chosen = chosen_positions(model, tokens, positions).to(dtype)
+        weights = chosen / chosen.sum(dim=1, keepdim=True)
+        for place, seen in enumerate(_seen_at(model, tokens, sites)):
+            means = torch.einsum("bp,bpn->bn", weights, seen.to(dtype))
+            pooled[indices, place] = means.cpu()
+    return pooled
+
+
 @torch.no_grad()
-def _neuron_activations(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
-) -> list[Float[Tensor, "batch pos d_mlp"]]:
-    """The activations of every layer's neurons in one forward pass."""
+def _seen_at(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], sites: Sequence[str]
+) -> list[Float[Tensor, "batch pos width"]]:
+    """What one forward pass shows at each site, in the order in which the pass comes by."""
     seen: list[Tensor] = []
 
-    def record(activation: Float[Tensor, "batch pos d_mlp"], hook: HookPoint) -> None:
+    def record(activation: Float[Tensor, "batch pos width"], hook: HookPoint) -> None:
         seen.append(activation)
 
-    sites = [neuron_site(model, layer).name for layer in range(model.cfg.n_layers)]
     model.run_with_hooks(tokens, fwd_hooks=[(site, record) for site in sites], return_type=None)
     return seen

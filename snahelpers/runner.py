@@ -1,7 +1,7 @@
 """Runs a sweep part by part: which neurons, which engine, how many configurations at once."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +13,22 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import METHODS, choose_neurons
-from snahelpers.engines import ENGINES, CleanPass, Configuration, bytes_per_prompt, is_exact
+from snahelpers.engines import (
+    ENGINES,
+    CleanPass,
+    Configuration,
+    Logits,
+    bytes_per_prompt,
+    is_exact,
+)
 from snahelpers.errors import DataError, ModelError, SNAError, check_choice
+from snahelpers.gradients import attributions
 from snahelpers.measure import describe
 from snahelpers.models import check_positions
 from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
+Answer = Callable[[CleanPass, Sequence[Configuration]], Logits]
 MEASURED = ("p", "logodds", "rank", "entropy")
 CPU_TOKENS = 1024  # at once: what fits a processor's cache; more takes longer a token
 
@@ -89,6 +98,7 @@ class Runner:
             if line and not bar.disable:
                 bar.write(line)
         n, batch = len(self.configurations), len(job.targets)
+        answer = self._answer(job, layer)
         base = {name: np.empty(batch) for name in MEASURED}
         post = {name: np.empty((n, batch)) for name in MEASURED}
         for places, clean in self._clean_passes(job):
@@ -97,13 +107,17 @@ class Runner:
             for name in MEASURED:
                 base[name][places] = numbers[name].cpu().numpy()
             for start, chunk in self._chunks(clean):
-                logits = ENGINES[self.engine](self.model, clean, layer, chunk)
+                logits = answer(clean, chunk)
                 numbers = describe(logits.flatten(0, 1), targets.repeat(len(chunk)))
                 for name in MEASURED:
                     values = numbers[name].unflatten(0, logits.shape[:2]).cpu().numpy()
                     post[name][start : start + len(chunk), places] = values
                 bar.update(len(chunk) * len(places) / batch)
         return self._frame(job, layer, base, post)
+
+    def _answer(self, job: Job, layer: int) -> Answer:
+        """How the configurations of this part are run: here by the engine."""
+        return lambda clean, chunk: ENGINES[self.engine](self.model, clean, layer, chunk)
 
     def _prepare(self) -> str | None:
         """Choose the neurons of every task, and an engine that is exact on this model.
@@ -115,9 +129,12 @@ class Runner:
         norms = output_norms(model)
         neutral = mean_activations(model, self.neutral, positions=self.positions)
         for job in self.jobs:
-            prompts = job.task.split("select").prompts
-            means = mean_activations(model, prompts, positions=self.positions)
-            self.neurons[job] = choose_neurons(self.method, means, neutral, norms, k, self.seed)
+            select = job.task.split("select")
+            means = mean_activations(model, select.prompts, positions=self.positions)
+            scores, sizes = means - neutral, means.abs() * norms
+            if self.method == "attribution":
+                scores = attributions(model, select, positions=self.positions)
+            self.neurons[job] = choose_neurons(self.method, scores, sizes, k, self.seed)
         return self._check_resume() if self.engine in ("auto", "resume") else None
 
     def _check_resume(self) -> str | None:
@@ -159,13 +176,23 @@ class Runner:
     def _clean_pass(self, job: Job, tokens: Int[Tensor, "batch pos"]) -> CleanPass:
         return CleanPass(self.model, tokens, self.neurons[job], self.positions)
 
-    def _chunks(self, clean: CleanPass) -> Iterator[tuple[int, Sequence[Configuration]]]:
-        """The configurations in pieces that fit the memory, and where each piece starts."""
-        batch, length = clean.tokens.shape
-        size = self.budget // (batch * bytes_per_prompt(self.model, length, self.engine))
-        if clean.tokens.device.type == "cpu":
-            size = min(size, CPU_TOKENS // (batch * length))
-        size = max(1, int(size))
+    def _chunks(
+        self, *passes: CleanPass, layers: int = 1
+    ) -> Iterator[tuple[int, Sequence[Configuration]]]:
+        """The configurations in pieces that fit the memory, and where each piece starts.
+
+        Args:
+            passes: A piece runs on each of these in turn.
+            layers: How many layers' numbers are held at once: more than one for gradients.
+        """
+        sizes = []
+        for clean in passes:
+            batch, length = clean.tokens.shape
+            each = batch * bytes_per_prompt(self.model, length, self.engine)
+            sizes.append(self.budget // (layers * each))
+            if clean.tokens.device.type == "cpu":
+                sizes.append(CPU_TOKENS // (batch * length))
+        size = max(1, int(min(sizes)))
         for start in range(0, len(self.configurations), size):
             yield start, self.configurations[start : start + size]
 

@@ -106,7 +106,7 @@ def sweep(
         grid: The paper's by default: 84 configurations a layer.
         split: Which examples are measured: "select", "test" or both.
         neutral: Ordinary text for choosing neurons; by default `load_neutral()`.
-        method: How neurons are chosen, one of `choose_neurons`.
+        method: How neurons are chosen, one of `choose_neurons`. For other rivals: `rival_sweep`.
         seed: Of methods that draw by chance.
         positions: Where to score and amplify: "all" (but the beginning of sequence) or "last".
         per_example: One row an example instead of one a task, with a column `example`, its place
@@ -130,10 +130,22 @@ def sweep(
         DataError: a task cannot be measured, or `out` belongs to another sweep.
         ModelError: engine="resume" is not exact for this model.
     """
+    return run(
+        Runner, model, tasks, grid,
+        split=split, neutral=neutral, method=method, seed=seed, positions=positions,
+        per_example=per_example, engine=engine, memory_gb=memory_gb, out=out, progress=progress,
+    )  # fmt: skip
+
+
+def run(
+    kind: type[Runner], model: TransformerBridge, tasks, grid: Grid,
+    *, split, neutral, method, seed, positions, per_example, engine, memory_gb, out, progress,
+) -> pd.DataFrame:  # fmt: skip
+    """A sweep by any kind of runner: that of `sweep`, or a rival's. The rest is as for `sweep`."""
     layers, splits = _layers(model, grid), _as_splits(split)
     jobs = [Job(model, task, splits) for task in _as_tasks(tasks)]
     neutral = load_neutral() if neutral is None else neutral
-    runner = Runner(
+    runner = kind(
         model, jobs, grid.configurations(), neutral,
         method=method, seed=seed, positions=positions, engine=engine, memory_gb=memory_gb,
         layers=layers,

@@ -123,10 +123,13 @@ def choose(method, k=12, seed=0):
     generator = torch.Generator().manual_seed(1)
     task, neutral = torch.randn(2, 2, 512, generator=generator).mul(2).sinh()
     norms = torch.rand(2, 512, generator=generator).mul(3).exp()
-    return choose_neurons(method, task, neutral, norms, k, seed), task, neutral, norms
+    chosen = choose_neurons(method, task - neutral, task.abs() * norms, k, seed)
+    return chosen, task, neutral, norms
 
 
-@pytest.mark.parametrize(("method", "sign"), [("differential", 1), ("negative", -1)])
+@pytest.mark.parametrize(
+    ("method", "sign"), [("differential", 1), ("attribution", 1), ("negative", -1)]
+)
 def test_chosen_by_score(method, sign):
     chosen, task, neutral, _ = choose(method)
     expected = (sign * (task - neutral)).topk(12).indices

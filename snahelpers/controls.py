@@ -1,0 +1,249 @@
+"""Rivals that are not a choice of neurons: temperature, a steering vector, learned factors.
+
+Each is fitted on a task's "select" examples once for every configuration of the grid, so that it
+has as many tries as the amplification that it is set against, and is measured like it. Rivals that
+are a choice of neurons (random, matched, …) are methods of `sweep` itself.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from scipy.optimize import brentq
+from torch import Tensor
+from transformer_lens.hook_points import HookPoint
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.engines import (
+    CleanPass,
+    Configuration,
+    Logits,
+    batched,
+    batched_factors,
+    resume_from,
+    written,
+)
+from snahelpers.errors import DataError, check_choice
+from snahelpers.gradients import learn_factors
+from snahelpers.measure import precise
+from snahelpers.neurons import mean_residuals
+from snahelpers.runner import Answer, Job, Runner
+from snahelpers.sweep import PAPER_GRID, Grid, run
+from snahelpers.tasks import SPLITS, Task
+
+Number = Callable[[CleanPass, Sequence[Configuration]], Float[Tensor, "config batch"]]
+COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; confidences beyond these have no better match
+
+
+def rival_sweep(
+    model: TransformerBridge,
+    tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str,
+    grid: Grid = PAPER_GRID,
+    *,
+    method: Literal["temperature", "steering", "learned_scaling"],
+    split: str | Sequence[str] = SPLITS,
+    neutral: Sequence[str] | None = None,
+    positions: Literal["all", "last"] = "all",
+    per_example: bool = False,
+    memory_gb: float = 1.0,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """A sweep in which a rival stands in for the amplification of every configuration.
+
+    - "temperature" divides the clean logits by the temperature that brings the mean log-probability
+      of the likeliest token to where the amplification brings it. Ranks stay.
+    - "steering" adds one vector to the residual stream after the layer: its mean on the task's
+      prompts less its mean on neutral text, as long as what the amplification adds is on average,
+      and turned round for multipliers below 1.
+    - "learned_scaling" gives each of the configuration's neurons a factor of its own, learned from
+      1 by gradient on mean log-odds. No factor goes further from 1 than the multiplier, up or down,
+      so that the amplification itself is within reach.
+
+    All is fitted on "select" examples. Learning sees their answers: judge it on "test".
+
+    Args:
+        model: As for `sweep`, and so are all arguments but method.
+        tasks: From `load_tasks`, or names.
+        grid: Which configurations a rival is fitted to.
+        method: "temperature", "steering" or "learned_scaling".
+        split: Which examples are measured.
+        neutral: Ordinary text.
+        positions: Where to score, and where to add or scale.
+        per_example: One row an example.
+        memory_gb: About how much memory to use beside the model.
+        out: A parquet file.
+        progress: Show a bar.
+
+    Returns:
+        The columns of `sweep`; method is the rival's name.
+
+    Raises:
+        SNAError: an argument is out of range or unknown.
+        DataError: a task cannot be measured, there is no direction to steer in (the prompts are
+            the neutral text), or `out` belongs to another sweep.
+    """
+    check_choice("method", method, tuple(RIVALS))
+    return run(
+        RIVALS[method], model, tasks, grid,
+        split=split, neutral=neutral, method=method, seed=0, positions=positions,
+        per_example=per_example, engine="auto", memory_gb=memory_gb, out=out, progress=progress,
+    )  # fmt: skip
+
+
+class _Rival(Runner):
+    """Fits something to the paper's amplification of every configuration, then measures that."""
+
+    def __init__(self, *args, method: str, **settings) -> None:
+        super().__init__(*args, method="differential", **settings)
+        self.rival = method
+
+    def _fit(self, job: Job, layer: int) -> Float[Tensor, "config ..."]:
+        """What stands in for each configuration, from "select" prompts alone."""
+
+    def _apply(self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config ..."]) -> Logits:
+        """What the model answers with that."""
+
+    def _answer(self, job: Job, layer: int) -> Answer:
+        fitted = dict(zip(self.configurations, self._fit(job, layer), strict=True))
+        return lambda clean, chunk: self._apply(
+            clean, layer, torch.stack([fitted[configuration] for configuration in chunk])
+        )
+
+    def _frame(self, *measured) -> pd.DataFrame:
+        return super()._frame(*measured).assign(method=self.rival)
+
+    def _select(self, job: Job) -> list[tuple[Int[Tensor, " batch"], CleanPass]]:
+        """The targets and the clean pass of each group of "select" prompts."""
+        chosen = Job(self.model, job.task, ("select",))
+        return [
+            (chosen.targets[places].to(tokens.device), self._clean_pass(job, tokens))
+            for places, tokens in chosen.groups
+        ]
+
+    def _mean(self, job: Job, number: Number) -> Float[Tensor, " config"]:
+        """The mean of a number over "select" prompts, on the CPU."""
+        groups = [
+            torch.cat([number(clean, chunk) for _, chunk in self._chunks(clean)])
+            for _, clean in self._select(job)
+        ]
+        return torch.cat(groups, dim=1).mean(dim=1).cpu()
+
+
+class Temperature(_Rival):
+    """As confident as the amplification, with nothing new to say."""
+
+    def _fit(self, job: Job, layer: int) -> Float[Tensor, " config"]:
+        amplified = Runner._answer(self, job, layer)
+        wanted = self._mean(job, lambda clean, chunk: confidence(amplified(clean, chunk)))
+        logits = torch.cat([clean.logits for _, clean in self._select(job)]).cpu().double()
+        return logits.new_tensor([fit_temperature(logits, mean) for mean in wanted.tolist()])
+
+    def _apply(self, clean: CleanPass, layer: int, fitted: Float[Tensor, " config"]) -> Logits:
+        logits = precise(clean.logits)
+        return logits / fitted.to(logits)[:, None, None]
+
+
+class Steering(_Rival):
+    """As strong a push to the residual stream, in the direction of the task's mean difference."""
+
+    def _fit(self, job: Job, layer: int) -> Float[Tensor, "config d_model"]:
+        direction = (self._on(job.task.split("select").prompts) - self._on_neutral)[layer]
+        if not direction.norm() > 0:
+            raise DataError(
+                f"The steering vector of {job.task.name} at layer {layer} is {direction.norm()} "
+                "long: its prompts and the neutral text are alike. Give other neutral text."
+            )
+        lengths = self._mean(job, partial(self._lengths, layer)).to(direction)
+        signs = torch.tensor([multiplier - 1 for _, multiplier in self.configurations]).sign()
+        return (signs * lengths)[:, None] * (direction / direction.norm())
+
+    def _on(self, texts: Sequence[str]) -> Float[Tensor, "layer d_model"]:
+        return mean_residuals(self.model, texts, positions=self.positions)
+
+    @cached_property
+    def _on_neutral(self) -> Float[Tensor, "layer d_model"]:
+        return self._on(self.neutral)
+
+    def _lengths(
+        self, layer: int, clean: CleanPass, chunk: Sequence[Configuration]
+    ) -> Float[Tensor, "config batch"]:
+        """How long the vectors are that each amplification adds: means over edited positions."""
+        if self.engine == "resume":
+            deltas = written(self.model, clean, layer, chunk)
+        else:  # something follows the MLP, so look at what comes out of the block
+            seen: list[Tensor] = []
+            site = self.model.blocks[layer].hook_resid_post.name
+            with self.model.hooks([(site, lambda resid, hook: seen.append(resid))]):
+                batched(self.model, clean, layer, chunk)
+            deltas = seen[0].unflatten(0, (len(chunk), -1)) - clean.resid_post[layer]
+        return (precise(deltas).norm(dim=-1) * clean.edited).sum(-1) / clean.edited.sum(-1)
+
+    def _apply(
+        self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config d_model"]
+    ) -> Logits:
+        deltas = fitted.to(clean.logits)[:, None, None] * clean.edited[..., None]
+        if self.engine == "resume":
+            return resume_from(self.model, clean, layer, deltas)
+
+        def add(resid: Float[Tensor, "row pos d_model"], hook: HookPoint) -> Tensor:
+            return resid + deltas.flatten(0, 1)
+
+        tokens = clean.tokens.repeat(len(deltas), 1)
+        site = self.model.blocks[layer].hook_resid_post.name
+        logits = self.model.run_with_hooks(tokens, fwd_hooks=[(site, add)])
+        return logits[:, -1].unflatten(0, (len(deltas), -1))
+
+
+class LearnedScaling(_Rival):
+    """The same neurons and the same limit, with a factor for each that is learned."""
+
+    def _fit(self, job: Job, layer: int) -> Float[Tensor, "config k"]:
+        passes = self._select(job)
+        groups = [(targets, partial(self._apply, clean, layer)) for targets, clean in passes]
+        held = self.model.cfg.n_layers - layer  # gradients need what each of these layers gave
+        factors, most = [], max(count for count, _ in self.configurations)
+        for _, chunk in self._chunks(*(clean for _, clean in passes), layers=held):
+            counts, multipliers = torch.tensor(chunk, dtype=torch.float64).T[..., None]
+            # How far from 1 a factor may go: not at all beyond the configuration's count.
+            reach = (multipliers - 1).abs() * (torch.arange(most) < counts)
+            factors.append(learn_factors(groups, reach.to(precise(passes[0][1].logits))))
+        return torch.cat(factors)
+
+    def _apply(self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config k"]) -> Logits:
+        if self.engine != "resume":
+            return batched_factors(self.model, clean, layer, fitted)
+        fired, W_out = clean.fired[layer], self.model.blocks[layer].mlp.W_out[clean.neurons[layer]]
+        more = ((fitted[:, None, None] - 1) * fired).to(fired.dtype)
+        return resume_from(self.model, clean, layer, more @ W_out)
+
+
+def confidence(logits: Float[Tensor, "... vocab"]) -> Float[Tensor, "..."]:
+    """The log-probability of the likeliest token, in nats."""
+    return precise(logits).log_softmax(dim=-1).amax(dim=-1)
+
+
+def fit_temperature(logits: Float[Tensor, "batch vocab"], wanted: float) -> float:
+    """The temperature at which the mean confidence is `wanted`, or the nearest that is tried."""
+
+    def gap(log_temperature: float) -> float:
+        return float(confidence(logits / math.exp(log_temperature)).mean()) - wanted
+
+    coldest, hottest = math.log(COLDEST), math.log(HOTTEST)
+    if gap(coldest) <= 0:
+        return COLDEST
+    if gap(hottest) >= 0:
+        return HOTTEST
+    return math.exp(brentq(gap, coldest, hottest, xtol=1e-10))
+
+
+RIVALS: dict[str, type[_Rival]] = {
+    "temperature": Temperature,
+    "steering": Steering,
+    "learned_scaling": LearnedScaling,
+}
