@@ -100,6 +100,11 @@ def run_all(page):
         page.set_default_timeout(PAGE_MS)
 
 
+def shut_down(page):
+    """End the notebook's kernel: several of them fill a small machine."""
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
 def scroll_to_cell(page, number):
     """Cells that are far away are not part of the page."""
     page.evaluate(

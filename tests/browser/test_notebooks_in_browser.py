@@ -29,3 +29,4 @@ def test_run_all_then_move_a_slider(browser, url, path, picture_of):
     panel.locator(".noUi-handle").first.press("ArrowRight")
     page.wait_for_function("([image, old]) => image.src !== old", arg=[image.element_handle(), old])
     assert panel.locator("img").count() == 1
+    served.shut_down(page)
