@@ -10,7 +10,7 @@ import served
 SHOTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its event loop would run in other tests too
 def browser():
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if served.find_browser() is None:
