@@ -83,7 +83,7 @@ def less_of(a: tuple, b: tuple) -> tuple:
     return (a[0] - b[0], a[1] - b[2], a[2] - b[1], max(a[3], b[3]))
 
 
-def exact(value: float, n: int) -> tuple:
+def exact(value: float, n: float) -> tuple:
     """A number without an interval."""
     return (float(value), math.nan, math.nan, n)
 

@@ -95,10 +95,10 @@ def ledger(model_name: str, *measured: pd.DataFrame) -> pd.DataFrame:
 def as_markdown(ledger: pd.DataFrame) -> str:
     """A page of the ledger: what it was measured on, how many claims hold, and all of them."""
     models = sorted({_escaped(name) for name in ledger.on if name})
-    counts = [f"{(ledger.status == s).sum()} {s}" for s in (HOLDS, FAILS, UNKNOWN)]
+    counts = [f"{s}: {(ledger.status == s).sum()}" for s in (HOLDS, FAILS, UNKNOWN)]
     lines = [
         "# The paper's claims", "", ABOUT.format(" and ".join(models) or "no model"), "",
-        f"{len(ledger)} claims: {', '.join(counts)}. Criteria were written before anything was "
+        f"Of {len(ledger)} claims {', '.join(counts)}. Criteria were written before anything was "
         "measured (data/claims.md); `make ledger` makes this page.", "",
         f"| {' | '.join(SHOWN)} | status |", "|---" * (len(SHOWN) + 1) + "|",
         *_table_rows(ledger),
@@ -161,10 +161,11 @@ def _status(row: dict) -> str:
 
 def _table_rows(ledger: pd.DataFrame) -> Iterator[str]:
     for row in ledger.to_dict("records"):
-        measured = _number(row["value"])
+        measured, unit = _number(row["value"]), f" {row['unit']}" if row["unit"] else ""
         if math.isfinite(row["low"]) and math.isfinite(row["high"]):
             measured += f" [{_number(row['low'])}, {_number(row['high'])}]"
-        row |= {"paper": f"{_number(row['paper'])} {row['unit']}".strip(), "measured": measured}
+        paper = f"{row['paper']:,.10g}" if math.isfinite(row["paper"]) else ""  # all its digits
+        row |= {"paper": paper and paper + unit, "measured": measured and measured + unit}
         row["n"] = _number(row["n"])
         cells = [_escaped(str(row[name])) for name in (*SHOWN, "status")]
         yield f"| {' | '.join(cells)} |"

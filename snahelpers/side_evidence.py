@@ -84,8 +84,8 @@ def measure_sentiment(
         "sst_all_before": exact(100 * first.before["all"], all_n),
         "sst_smallest_rise": exact(rise, all_n),
         "sst_zone1_by_p": exact(zone1_by_p, all_n),
-        "sst_overlap": exact(overlap, 1),
-        "sst_contrast_overlap": exact(contrast_overlap, 1),
+        "sst_overlap": exact(overlap, math.nan),
+        "sst_contrast_overlap": exact(contrast_overlap, math.nan),
         "sst_configurations": exact(len(tables[where].drop_duplicates()), all_n),
         "sst_layers_times_multipliers": exact(
             len(tables[["layer", "multiplier"]].drop_duplicates()), all_n

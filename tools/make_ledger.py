@@ -83,16 +83,25 @@ class Sweep:
         return CACHE / f"{self.model.cfg.model_name.replace('/', '--')}-{self.label}.parquet"
 
     def seconds(self) -> float:
-        """About how long the rest of it takes, from one task at the middle layer."""
+        """About how long the rest of it takes, from one task at three layers and at one of them.
+
+        Their difference leaves out what a sweep does once, such as checking its engine.
+        """
         if self.out.exists():
             return 0.0
         left = self.model.cfg.n_layers * len(self.tasks)
         left -= len(list(self.out.with_name(f"{self.out.name}.parts").glob("*.parquet")))
-        task = next(iter(self.tasks.values()))
-        middle = replace(self.grid, layers=[self.model.cfg.n_layers // 2])
+        middle = self.model.cfg.n_layers // 2
+        three, one = (
+            self._timed(layers) for layers in ([middle - 1, middle, middle + 1], [middle])
+        )
+        return one + left * max(three - one, 0) / 2
+
+    def _timed(self, layers: list[int]) -> float:
+        task, grid = next(iter(self.tasks.values())), replace(self.grid, layers=layers)
         start = time.perf_counter()
-        sna.sweep(self.model, task, middle, per_example=True, progress=False)
-        return left * (time.perf_counter() - start)
+        sna.sweep(self.model, task, grid, per_example=True, progress=False)
+        return time.perf_counter() - start
 
     def run(self) -> pd.DataFrame:
         CACHE.mkdir(parents=True, exist_ok=True)
