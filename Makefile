@@ -5,6 +5,7 @@
 # LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
 # APP_FLAGS   passed to Voilà:                      make app APP_FLAGS=--no-browser
 # NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
+# MODEL       what the claims are measured on:      make ledger MODEL=gpt2-medium
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
 # a GPU, set PIP_EXTRA_INDEX_URL to PyTorch's CPU package index (see pytorch.org, "Get started")
@@ -14,6 +15,7 @@ PYTHON ?= python3
 LAB_FLAGS ?=
 APP_FLAGS ?=
 NAMES ?=
+MODEL ?= minnow
 COLAB ?= ../shared/colab/pip-freeze.txt
 UV_FLAGS ?=
 
@@ -26,8 +28,8 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges picture models results colab-check bench \
-	constraints clean
+.PHONY: help lab app test check format notebooks badges picture models results ledger colab-check \
+	bench constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
@@ -58,6 +60,9 @@ models: $(INSTALLED) ## retrain the embedded models from their recipe (takes lon
 
 results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 20 minutes)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
+
+ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md
+	$(VENV_PYTHON) tools/make_ledger.py $(MODEL)
 
 picture: $(INSTALLED) ## take the README's picture of the lab in a browser
 	$(VENV_PYTHON) tools/lab_picture.py

@@ -22,10 +22,12 @@ from snahelpers.choose import (
 )
 from snahelpers.controls import rival_sweep
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
+from snahelpers.evidence import measure_layers, measure_sweep
 from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
 from snahelpers.gradients import attributions
 from snahelpers.lab import Lab
+from snahelpers.ledger import as_markdown, ledger, load_claims
 from snahelpers.measure import measure, neutral_perplexity, next_token_change
 from snahelpers.models import load_model, setup
 from snahelpers.neurons import (
@@ -36,6 +38,7 @@ from snahelpers.neurons import (
     output_norms,
 )
 from snahelpers.permutation import holm, max_t, power
+from snahelpers.side_evidence import measure_interference, measure_sentiment
 from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
     Example,
@@ -65,6 +68,7 @@ __all__ = [
     "ZoneMap",
     "activations",
     "amplify",
+    "as_markdown",
     "attributions",
     "calibrate_zones",
     "check",
@@ -78,7 +82,9 @@ __all__ = [
     "holm",
     "interference",
     "layer_peaks",
+    "ledger",
     "less_negative",
+    "load_claims",
     "load_model",
     "load_neutral",
     "load_reviews",
@@ -89,6 +95,10 @@ __all__ = [
     "max_t",
     "mean_activations",
     "measure",
+    "measure_interference",
+    "measure_layers",
+    "measure_sentiment",
+    "measure_sweep",
     "neutral_perplexity",
     "next_token_change",
     "output_norms",
