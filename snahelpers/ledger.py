@@ -98,8 +98,8 @@ def as_markdown(ledger: pd.DataFrame) -> str:
     counts = [f"{s}: {(ledger.status == s).sum()}" for s in (HOLDS, FAILS, UNKNOWN)]
     lines = [
         "# The paper's claims", "", ABOUT.format(" and ".join(models) or "no model"), "",
-        f"Of {len(ledger)} claims {', '.join(counts)}. Criteria were committed before this page was "
-        "first filled (data/claims.md); `make ledger` makes this page.", "",
+        f"Of {len(ledger)} claims {', '.join(counts)}. Criteria were committed before this page "
+        "was first filled (data/claims.md); `make ledger` makes this page.", "",
         f"| {' | '.join(SHOWN)} | status |", "|---" * (len(SHOWN) + 1) + "|",
         *_table_rows(ledger),
     ]  # fmt: skip
