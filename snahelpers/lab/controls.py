@@ -5,9 +5,8 @@ import ipywidgets as w
 from snahelpers.checkpoints import DOWNLOAD_MEGABYTES, embedded_models
 from snahelpers.lab.bench import Bench
 from snahelpers.lab.setting import OWN, SOURCES, Push, Setting, all_tasks, sentences
-from snahelpers.widgets.panel import row
+from snahelpers.widgets.panel import LABEL, row
 
-WIDE = {"description_width": "7em"}
 LONG = {"width": "98%"}
 MOST_NEURONS, MOST_MULTIPLIER = 50, 12.0
 
@@ -16,11 +15,11 @@ class PushControls:
     """Layer, number of neurons and multiplier of one amplification."""
 
     def __init__(self, push: Push) -> None:
-        self.layer = w.IntSlider(push.layer, 0, push.layer, description="layer", style=WIDE)
-        self.k = w.IntSlider(push.k, 1, MOST_NEURONS, description="neurons", style=WIDE)
+        self.layer = w.IntSlider(push.layer, 0, push.layer, description="layer", style=LABEL)
+        self.k = w.IntSlider(push.k, 1, MOST_NEURONS, description="neurons", style=LABEL)
         self.multiplier = w.FloatSlider(
             push.multiplier, min=0, max=MOST_MULTIPLIER, step=0.01, description="multiplier",
-            style=WIDE,
+            style=LABEL,
         )  # fmt: skip
 
     @property
@@ -53,12 +52,12 @@ class Controls:
     """
 
     def __init__(self, task: str, push: Push) -> None:
-        self.task = w.Dropdown(options=[*all_tasks(), OWN], description="task", style=WIDE)
-        self.example = w.Dropdown(options=[""], description="its prompts", style=WIDE, layout=LONG)
-        typed = dict(style=WIDE, layout=LONG, continuous_update=False)
+        self.task = w.Dropdown(options=[*all_tasks(), OWN], description="task", style=LABEL)
+        self.example = w.Dropdown(options=[""], description="its prompts", style=LABEL, layout=LONG)
+        typed = dict(style=LABEL, layout=LONG, continuous_update=False)
         self.prompt = w.Text(description="prompt", **typed)
-        self.answer = w.Text(description="answer", style=WIDE, continuous_update=False)
-        lines = dict(layout=LONG, rows=5, continuous_update=False, style=WIDE)
+        self.answer = w.Text(description="answer", style=LABEL, continuous_update=False)
+        lines = dict(layout=LONG, rows=5, continuous_update=False, style=LABEL)
         self.own = w.Textarea(
             description="task sentences", placeholder="One a line; the task's, if empty.", **lines
         )
@@ -66,8 +65,8 @@ class Controls:
             description="neutral ones", placeholder="One a line; the course's, if empty.", **lines
         )
         self.first, self.second = PushControls(push), PushControls(push)
-        self.source = w.Dropdown(options=SOURCES, description="chosen by", style=WIDE)
-        self.positions = w.Dropdown(options=["all", "last"], description="positions", style=WIDE)
+        self.source = w.Dropdown(options=SOURCES, description="chosen by", style=LABEL)
+        self.positions = w.Dropdown(options=["all", "last"], description="positions", style=LABEL)
         self.two = w.Checkbox(
             False, description="a second amplification, at another layer", indent=False,
             layout={"width": "auto"},
@@ -146,10 +145,10 @@ class ModelRow:
 
     def __init__(self, name: str) -> None:
         known = list(dict.fromkeys([*embedded_models(), *DOWNLOAD_MEGABYTES, name]))
-        self.listed = w.Dropdown(options=known, value=name, description="model", style=WIDE)
+        self.listed = w.Dropdown(options=known, value=name, description="model", style=LABEL)
         self.typed = w.Text(
             placeholder="or a name on the hub, or a folder", continuous_update=False,
-            description="another", style=WIDE,
+            description="another", style=LABEL,
         )  # fmt: skip
         self.load = w.Button(description="Load model")
         self.status = w.HTML()

@@ -11,6 +11,8 @@ from snahelpers import plots
 from snahelpers.errors import SNAError
 from snahelpers.widgets.live import Live
 
+LABEL = {"description_width": "7em"}  # all labels alike, so that controls stand in columns
+
 
 class Panel:
     """Controls over a picture; the picture alone where no widget can run.
@@ -66,7 +68,7 @@ class Panel:
 
 def control(w, name: str, choices: list | tuple, value: Any):
     """A slider for a range, a slider over a few numbers, or a list of words."""
-    options = {"description": name, "value": value, "style": {"description_width": "7em"}}
+    options = {"description": name, "value": value, "style": LABEL}
     if isinstance(choices, list) and isinstance(choices[0], str):
         wide = {"width": "98%"} if max(map(len, choices)) > 30 else {}
         return w.Dropdown(options=choices, layout=wide, **options)
