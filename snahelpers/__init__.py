@@ -20,9 +20,11 @@ from snahelpers.choose import (
     random_neurons,
     top_neurons,
 )
+from snahelpers.contest import compare, contest, winners
 from snahelpers.controls import rival_sweep
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.evidence import measure_layers, measure_sweep
+from snahelpers.fact_bootstrap import correlate_facts
 from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
 from snahelpers.gradients import attributions
@@ -37,7 +39,8 @@ from snahelpers.neurons import (
     mean_activations,
     output_norms,
 )
-from snahelpers.permutation import holm, max_t, power
+from snahelpers.permutation import bootstrap_mean, holm, max_t, power
+from snahelpers.positive_control import answer_key, load_dimmed
 from snahelpers.side_evidence import measure_interference, measure_sentiment
 from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
@@ -68,12 +71,17 @@ __all__ = [
     "ZoneMap",
     "activations",
     "amplify",
+    "answer_key",
     "as_markdown",
     "attributions",
+    "bootstrap_mean",
     "calibrate_zones",
     "check",
+    "compare",
+    "contest",
     "contrastive_neurons",
     "correlate",
+    "correlate_facts",
     "data_path",
     "decompose",
     "differential_activation",
@@ -85,6 +93,7 @@ __all__ = [
     "ledger",
     "less_negative",
     "load_claims",
+    "load_dimmed",
     "load_model",
     "load_neutral",
     "load_reviews",
@@ -114,5 +123,6 @@ __all__ = [
     "target_ids",
     "task_level",
     "top_neurons",
+    "winners",
     "zone",
 ]

@@ -1,4 +1,4 @@
-"""Rivals that are not a choice of neurons: temperature, a steering vector, learned factors.
+"""Rivals that take more than a choice of neurons: temperature, a steering vector, fitted factors.
 
 Each is fitted on a task's "select" examples once for every configuration of the grid, so that it
 has as many tries as the amplification that it is set against, and is measured like it. Rivals that
@@ -19,14 +19,14 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
+from snahelpers.choose import choose_neurons
 from snahelpers.engines import (
     CleanPass,
     Configuration,
     Logits,
-    batched,
+    as_factors,
     batched_factors,
     resume_from,
-    written,
 )
 from snahelpers.errors import DataError, check_choice
 from snahelpers.gradients import learn_factors
@@ -45,7 +45,8 @@ def rival_sweep(
     tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str,
     grid: Grid = PAPER_GRID,
     *,
-    method: Literal["temperature", "steering", "learned_scaling"],
+    method: Literal["temperature", "steering", "learned_scaling", "norm_matched"],
+    seed: int = 0,
     split: str | Sequence[str] = SPLITS,
     neutral: Sequence[str] | None = None,
     positions: Literal["all", "last"] = "all",
@@ -64,6 +65,9 @@ def rival_sweep(
     - "learned_scaling" gives each of the configuration's neurons a factor of its own, learned from
       1 by gradient on mean log-odds. No factor goes further from 1 than the multiplier, up or down,
       so that the amplification itself is within reach.
+    - "norm_matched" amplifies `matched_neurons` by as much more or less as it takes for what they
+      add to be as long, on average, as what the amplification adds. The loudest neurons have no
+      equals, so that matching alone leaves the control too quiet.
 
     All is fitted on "select" examples. Learning sees their answers: judge it on "test".
 
@@ -71,7 +75,8 @@ def rival_sweep(
         model: As for `sweep`, and so are all arguments but method.
         tasks: From `load_tasks`, or names.
         grid: Which configurations a rival is fitted to.
-        method: "temperature", "steering" or "learned_scaling".
+        method: "temperature", "steering", "learned_scaling" or "norm_matched".
+        seed: Of "norm_matched", which draws by chance.
         split: Which examples are measured.
         neutral: Ordinary text.
         positions: Where to score, and where to add or scale.
@@ -91,7 +96,7 @@ def rival_sweep(
     check_choice("method", method, tuple(RIVALS))
     return run(
         RIVALS[method], model, tasks, grid,
-        split=split, neutral=neutral, method=method, seed=0, positions=positions,
+        split=split, neutral=neutral, method=method, seed=seed, positions=positions,
         per_example=per_example, engine="auto", memory_gb=memory_gb, out=out, progress=progress,
     )  # fmt: skip
 
@@ -102,6 +107,7 @@ class _Rival(Runner):
     def __init__(self, *args, method: str, **settings) -> None:
         super().__init__(*args, method="differential", **settings)
         self.rival = method
+        self.selected: tuple[Job | None, list] = (None, [])
 
     def _fit(self, job: Job, layer: int) -> Float[Tensor, "config ..."]:
         """What stands in for each configuration, from "select" prompts alone."""
@@ -119,12 +125,15 @@ class _Rival(Runner):
         return super()._frame(*measured).assign(method=self.rival)
 
     def _select(self, job: Job) -> list[tuple[Int[Tensor, " batch"], CleanPass]]:
-        """The targets and the clean pass of each group of "select" prompts."""
-        chosen = Job(self.model, job.task, ("select",))
-        return [
-            (chosen.targets[places].to(tokens.device), self._clean_pass(job, tokens))
-            for places, tokens in chosen.groups
-        ]
+        """The targets and the clean pass of each group of "select" prompts; kept for all layers."""
+        if self.selected[0] is not job:
+            chosen = Job(self.model, job.task, ("select",))
+            passes = [
+                (chosen.targets[places].to(tokens.device), self._clean_pass(job, tokens))
+                for places, tokens in chosen.groups
+            ]
+            self.selected = (job, passes)
+        return self.selected[1]
 
     def _mean(self, job: Job, number: Number) -> Float[Tensor, " config"]:
         """The mean of a number over "select" prompts, on the CPU."""
@@ -133,6 +142,20 @@ class _Rival(Runner):
             for _, clean in self._select(job)
         ]
         return torch.cat(groups, dim=1).mean(dim=1).cpu()
+
+    def _lengths(
+        self, clean: CleanPass, layer: int, factors: Float[Tensor, "config k"]
+    ) -> Float[Tensor, "config batch"]:
+        """How long the vectors are that scaled neurons add: means over edited positions."""
+        if self.engine == "resume":
+            deltas = added(self.model, clean, layer, factors)
+        else:  # something follows the MLP, so look at what comes out of the block
+            seen: list[Tensor] = []
+            site = self.model.blocks[layer].hook_resid_post.name
+            with self.model.hooks([(site, lambda resid, hook: seen.append(resid))]):
+                batched_factors(self.model, clean, layer, factors)
+            deltas = seen[0].unflatten(0, (len(factors), -1)) - clean.resid_post[layer]
+        return (precise(deltas).norm(dim=-1) * clean.edited).sum(-1) / clean.edited.sum(-1)
 
 
 class Temperature(_Rival):
@@ -159,7 +182,9 @@ class Steering(_Rival):
                 f"The steering vector of {job.task.name} at layer {layer} is {direction.norm()} "
                 "long: its prompts and the neutral text are alike. Give other neutral text."
             )
-        lengths = self._mean(job, partial(self._lengths, layer)).to(direction)
+        lengths = self._mean(
+            job, lambda clean, chunk: self._lengths(clean, layer, as_factors(clean, chunk))
+        ).to(direction)
         signs = torch.tensor([multiplier - 1 for _, multiplier in self.configurations]).sign()
         return (signs * lengths)[:, None] * (direction / direction.norm())
 
@@ -169,20 +194,6 @@ class Steering(_Rival):
     @cached_property
     def _on_neutral(self) -> Float[Tensor, "layer d_model"]:
         return self._on(self.neutral)
-
-    def _lengths(
-        self, layer: int, clean: CleanPass, chunk: Sequence[Configuration]
-    ) -> Float[Tensor, "config batch"]:
-        """How long the vectors are that each amplification adds: means over edited positions."""
-        if self.engine == "resume":
-            deltas = written(self.model, clean, layer, chunk)
-        else:  # something follows the MLP, so look at what comes out of the block
-            seen: list[Tensor] = []
-            site = self.model.blocks[layer].hook_resid_post.name
-            with self.model.hooks([(site, lambda resid, hook: seen.append(resid))]):
-                batched(self.model, clean, layer, chunk)
-            deltas = seen[0].unflatten(0, (len(chunk), -1)) - clean.resid_post[layer]
-        return (precise(deltas).norm(dim=-1) * clean.edited).sum(-1) / clean.edited.sum(-1)
 
     def _apply(
         self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config d_model"]
@@ -218,9 +229,38 @@ class LearnedScaling(_Rival):
     def _apply(self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config k"]) -> Logits:
         if self.engine != "resume":
             return batched_factors(self.model, clean, layer, fitted)
-        fired, W_out = clean.fired[layer], self.model.blocks[layer].mlp.W_out[clean.neurons[layer]]
-        more = ((fitted[:, None, None] - 1) * fired).to(fired.dtype)
-        return resume_from(self.model, clean, layer, more @ W_out)
+        return resume_from(self.model, clean, layer, added(self.model, clean, layer, fitted))
+
+
+class NormMatched(LearnedScaling):
+    """Other neurons, about as loud, amplified until they add vectors as long."""
+
+    def _choose(self, scores: Tensor, sizes: Tensor, k: int) -> Int[Tensor, "layer 2*k"]:
+        """First the chosen neurons, to know how long; then those that stand in for them."""
+        choices = ("differential", "matched")
+        return torch.cat([choose_neurons(m, scores, sizes, k, self.seed) for m in choices], dim=1)
+
+    def _fit(self, job: Job, layer: int) -> Float[Tensor, "config 2*k"]:
+        k = self.neurons[job].shape[1] // 2
+
+        def drawn(clean: CleanPass, chunk: Sequence[Configuration]) -> Tensor:
+            return as_factors(clean, chunk).roll(k, dims=1)
+
+        wanted, found = (
+            self._mean(job, lambda clean, chunk, f=f: self._lengths(clean, layer, f(clean, chunk)))
+            for f in (as_factors, drawn)
+        )
+        more = (wanted / found).nan_to_num(nan=1.0)[:, None]  # nan: both are 0, for a multiplier 1
+        factors = drawn(self._select(job)[0][1], self.configurations)
+        return 1 + (factors - 1) * more.to(factors)
+
+
+def added(
+    model: TransformerBridge, clean: CleanPass, layer: int, factors: Float[Tensor, "config k"]
+) -> Float[Tensor, "config batch pos d_model"]:
+    """What scaling each neuron by its own factor adds to the residual stream."""
+    fired, W_out = clean.fired[layer], model.blocks[layer].mlp.W_out[clean.neurons[layer]]
+    return ((factors[:, None, None] - 1) * fired).to(fired.dtype) @ W_out
 
 
 def confidence(logits: Float[Tensor, "... vocab"]) -> Float[Tensor, "..."]:
@@ -246,4 +286,6 @@ RIVALS: dict[str, type[_Rival]] = {
     "temperature": Temperature,
     "steering": Steering,
     "learned_scaling": LearnedScaling,
+    "norm_matched": NormMatched,
 }
+SEEDED = ("norm_matched",)

@@ -9,10 +9,12 @@ from scipy import stats
 
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
 from snahelpers.tasks import SPLITS
+from snahelpers.zones import MIDDLE_95
 
 TASK = ["model", "method", "task"]
 CONFIGURATION = ["layer", "n_neurons", "multiplier"]
 AT_ONCE = 500  # sign flips: with 2,016 configurations 8 MB
+N_RESAMPLES = 10_000
 ROUNDING = 1e-9  # the same sum in another order is still the same
 
 
@@ -118,6 +120,28 @@ def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = stepped.clip(max=1)
     return adjusted
+
+
+def bootstrap_mean(
+    values: Sequence[float] | pd.Series, *, seed: int = 0
+) -> tuple[float, float, float]:
+    """A mean with the middle 95 % of what other values drawn from these would give.
+
+    Args:
+        values: One number a unit, whatever chance has drawn: prompts, facts, tasks.
+        seed: Of the resampling.
+
+    Returns:
+        The mean, low and high.
+
+    Raises:
+        DataError: fewer than 2 values, or one that is not finite.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size < 2 or not np.isfinite(values).all():
+        raise DataError(f"The values are {values.tolist()}: expected 2 or more finite numbers.")
+    draws = np.random.default_rng(seed).choice(values, (N_RESAMPLES, len(values)))
+    return (float(values.mean()), *np.quantile(draws.mean(axis=1), MIDDLE_95).tolist())
 
 
 def power(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
@@ -134,8 +134,13 @@ class Runner:
             scores, sizes = means - neutral, means.abs() * norms
             if self.method == "attribution":
                 scores = attributions(model, select, positions=self.positions)
-            self.neurons[job] = choose_neurons(self.method, scores, sizes, k, self.seed)
+            self.neurons[job] = self._choose(scores, sizes, k)
         return self._check_resume() if self.engine in ("auto", "resume") else None
+
+    def _choose(
+        self, scores: Float[Tensor, "layer d_mlp"], sizes: Float[Tensor, "layer d_mlp"], k: int
+    ) -> Int[Tensor, "layer k"]:
+        return choose_neurons(self.method, scores, sizes, k, self.seed)
 
     def _check_resume(self) -> str | None:
         """Try the strongest configuration of each layer and length of prompt against the hooks."""

@@ -323,6 +323,47 @@ def test_there_is_no_direction_from_a_text_to_itself():
         swept(factory.load("gpt2"), method="steering", neutral=SELECT.prompts)
 
 
+# Matched neurons, as strong a push
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("family", factory.DENSE)
+def test_norm_matched_neurons_add_vectors_as_long(family, positions):
+    model = factory.load(family, DOUBLE)
+    factors, neurons = fitted(model, "norm_matched", positions)
+    frame = swept(model, method="norm_matched", positions=positions, per_example=True)
+    scores = sna.differential_activation(model, SELECT.prompts, NEUTRAL, positions=positions)
+    chosen, drawn = neurons.chunk(2)
+    assert torch.equal(chosen, sna.top_neurons(scores, 1, 20))
+    assert not set(chosen.tolist()) & set(drawn.tolist())
+    site = model.blocks[1].mlp.out.hook_in.name
+    for (count, multiplier), row in factors.items():
+        assert (row[:20] == 1).all() and (row[20 + count :] == 1).all()
+        scale = torch.ones(model.cfg.d_mlp, dtype=DOUBLE)
+        scale[neurons] = row
+        lengths = [[], []]
+        for prompt in SELECT.prompts:
+            tokens = model.to_tokens(prompt)
+            mask = where(model, tokens, positions)
+            _, cache = model.run_with_cache(tokens)
+            fired, W_out = cache[site] * mask, model.blocks[1].mlp.W_out
+            plain = (multiplier - 1) * fired[..., chosen[:count]] @ W_out[chosen[:count]]
+            for found, added in zip(lengths, (plain, fired * (scale - 1) @ W_out), strict=True):
+                found.append(float(added.norm(dim=-1).sum() / mask.sum()))
+        assert np.mean(lengths[1]) == pytest.approx(np.mean(lengths[0]), rel=1e-8, abs=1e-12)
+        scaled = p_with(
+            model, site, lambda value, mask, s=scale: value * (1 + mask * (s - 1)), positions
+        )
+        np.testing.assert_allclose(p_post(frame, count, multiplier), scaled, rtol=1e-8)
+
+
+def test_another_seed_draws_others_of_about_the_same_size():
+    model = factory.load("gpt2", DOUBLE)
+    frames = [swept(model, method="norm_matched", seed=seed) for seed in (0, 0, 1)]
+    assert frames[0].equals(frames[1])
+    assert not np.allclose(frames[0].p_post, frames[2].p_post)
+
+
 # Learned scaling
 
 

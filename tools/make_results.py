@@ -1,4 +1,4 @@
-"""Make the sweeps that notebooks 03 to 05 read instead of waiting for them: data/results/.
+"""Make the sweeps that notebooks 03 to 07 read instead of waiting for them: data/results/.
 
     python tools/make_results.py            all of them; a sweep that was stopped goes on
     python tools/make_results.py minnow     only this one
@@ -7,6 +7,7 @@
 """
 
 import argparse
+import shutil
 
 import pandas as pd
 
@@ -17,6 +18,11 @@ FOLDER = sna.data_path("results")
 DRAWS = 20
 PUSHED = [(layer, 15, m) for layer in (4, 10) for m in (2.5, 12.0)]  # 8/23, 21/23 of the depth
 SMALL = sna.Grid(counts=(5, 10, 25), multipliers=(1.5, 2.4))
+CONTESTANTS = (
+    *("differential", "negative", "attribution", "matched"),
+    *("norm_matched", "temperature", "steering", "learned_scaling"),
+)
+FACTORS = (0, 0.2, 0.4, 0.6, 0.8, 1)  # of dimming; 0 is absent, 1 is not dimmed
 
 
 def sweep_minnow() -> pd.DataFrame:
@@ -72,6 +78,25 @@ def interference() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[[*keys, *side.OUTCOMES]]
 
 
+def contest() -> pd.DataFrame:
+    """Amplification and its controls, each at its own best configuration of the smaller grid.
+
+    On the twelve tasks and the ladder, and on the planted facts at several strengths of dimming.
+    """
+    planted = sna.load_tasks("planted")
+    plan = {f"planted-{factor}": (lambda f=factor: sna.load_dimmed(f), planted)
+            for factor in FACTORS}  # fmt: skip
+    plan["natural"] = (sna.load_model, sna.load_tasks() | sna.load_tasks("ladder"))
+    parts, folder = [], FOLDER / "contest-in-progress"
+    for name, (load, tasks) in plan.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        options = dict(methods=CONTESTANTS, draws=DRAWS, out=folder / name)
+        parts.append(sna.contest(load(), tasks, SMALL, **options))
+    shutil.rmtree(folder)
+    unused = ["pct_improvement", "entropy_post", "rank_base"]
+    return pd.concat(parts, ignore_index=True).drop(columns=unused)
+
+
 class InterferencePlan:
     """What notebook 05 chooses and measures on minnow: `pushes` by (domain, setting)."""
 
@@ -97,6 +122,7 @@ SWEEPS = {
     "minnow-matched": sweep_matched,
     "minnow-seeds": sweep_seeds,
     "minnow-interference": interference,
+    "minnow-contest": contest,
 }
 
 
