@@ -37,6 +37,7 @@ from snahelpers.neurons import (
     mean_activations,
     output_norms,
 )
+from snahelpers.noise import best_of_noise
 from snahelpers.permutation import holm, max_t, power
 from snahelpers.side_evidence import measure_interference, measure_sentiment
 from snahelpers.sweep import Grid, sweep, task_level
@@ -49,7 +50,7 @@ from snahelpers.tasks import (
     prompt_groups,
     target_ids,
 )
-from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, ZoneMap
+from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, NoiseMachine, ZoneMap
 from snahelpers.zones import calibrate_zones, correlate, summarize, zone
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Lab",
     "MarginMap",
     "ModelError",
+    "NoiseMachine",
     "SNAError",
     "SilentEditError",
     "Task",
@@ -70,6 +72,7 @@ __all__ = [
     "amplify",
     "as_markdown",
     "attributions",
+    "best_of_noise",
     "calibrate_zones",
     "check",
     "contrastive_neurons",
