@@ -39,6 +39,7 @@ from snahelpers.neurons import (
     mean_activations,
     output_norms,
 )
+from snahelpers.noise import best_of_noise
 from snahelpers.permutation import bootstrap_mean, holm, max_t, power
 from snahelpers.positive_control import answer_key, load_dimmed
 from snahelpers.side_evidence import measure_interference, measure_sentiment
@@ -52,7 +53,7 @@ from snahelpers.tasks import (
     prompt_groups,
     target_ids,
 )
-from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, ZoneMap
+from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, NoiseMachine, ZoneMap
 from snahelpers.zones import calibrate_zones, correlate, summarize, zone
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Lab",
     "MarginMap",
     "ModelError",
+    "NoiseMachine",
     "SNAError",
     "SilentEditError",
     "Task",
@@ -74,6 +76,7 @@ __all__ = [
     "answer_key",
     "as_markdown",
     "attributions",
+    "best_of_noise",
     "bootstrap_mean",
     "calibrate_zones",
     "check",

@@ -140,3 +140,46 @@ def test_the_zone_map_has_a_slider_over_what_was_swept(monkeypatch):
     assert [[value for _, value in slider.options] for slider in sliders] == [
         [0, 1], [3, 5], [1.1, 2.4],
     ]  # fmt: skip
+
+
+NOISY = [0.01, 0.05, 0.5]
+
+
+def test_the_noise_machine_makes_zones_of_nothing_and_new_prompts_unmake_them():
+    panel = sna.NoiseMachine(NOISY)
+    chosen = panel.picture(**panel.start)
+    new = panel.picture(**panel.start | {"measured on": "new prompts"})
+    table = panel.table(**panel.start)
+    for (figure, alt), gain in ((chosen, table.best_pct), (new, table.test_pct)):
+        assert f"Zone 1: {gain[:2].mean():+.1f}, Zone 3: {gain[2]:+.1f}" in alt
+        assert f"Zone 1 {gain[:2].mean():+.1f} %" in figure.axes[0].get_title(loc="left")
+        [dots] = figure.axes[0].collections
+        assert dots.get_offsets()[:, 1].tolist() == pytest.approx(gain.tolist())
+    assert table.best_pct[0] > 30 > 15 > abs(table.test_pct[0])
+    assert chosen[0].axes[0].get_ylim() == new[0].axes[0].get_ylim()
+
+
+def test_the_noise_machine_shows_every_gain_and_a_flat_line_without_noise():
+    panel = sna.NoiseMachine(NOISY)
+    loud = panel.start | {"noise (nats)": 0.5}
+    assert panel.picture(**loud)[0].axes[0].get_ylim()[1] > panel.table(**loud).best_pct.max() > 100
+    figure, alt = panel.picture(**panel.start | {"noise (nats)": 0.0})
+    assert "Zone 1: +0.0, Zone 3: +0.0" in alt and figure.axes[0].get_ylim() == (-10, 50)
+
+
+def test_the_noise_machine_names_the_lowest_zone_there_is():
+    panel = sna.NoiseMachine([0.5])
+    assert "Zone 3 +" in panel.picture(**panel.start)[0].axes[0].get_title(loc="left")
+    with pytest.raises(sna.DataError, match="above 0 and below 1"):
+        sna.NoiseMachine([0.5, 1.0])
+
+
+def test_whole_numbers_on_a_slider_keep_all_their_digits(monkeypatch):
+    monkeypatch.delenv("SNA_STATIC", raising=False)
+    box = _shown(monkeypatch, sna.NoiseMachine(NOISY))
+    configurations, _ = _find(box, ipywidgets.SelectionSlider)
+    assert [name for name, _ in configurations.options] == ["1", "12", "168", "1,008", "2,016"]
+    [image] = _find(box, ipywidgets.Image)
+    before = bytes(image.value)
+    configurations.value = 12
+    assert bytes(image.value) != before

@@ -21,14 +21,22 @@ from snahelpers.check.measure_interference import (
     untouched_layers,
 )
 from snahelpers.check.start_here import ceiling, improvement, zone
+from snahelpers.check.test_the_claim import (
+    best_of_many_p_value,
+    gated_gain,
+    recovered_share,
+    winner_on_new_prompts,
+)
 
 __all__ = [
     "added_vector",
     "against_draws",
+    "best_of_many_p_value",
     "ceiling",
     "chance",
     "differential",
     "flip_point",
+    "gated_gain",
     "hooked_twice",
     "improvement",
     "jaccard",
@@ -37,6 +45,7 @@ __all__ = [
     "perplexity",
     "possible_percentage",
     "precision_recall",
+    "recovered_share",
     "relative_depth",
     "repetition_rate",
     "right_after",
@@ -45,5 +54,6 @@ __all__ = [
     "success_and_golden",
     "task_improvement",
     "untouched_layers",
+    "winner_on_new_prompts",
     "zone",
 ]

@@ -73,7 +73,8 @@ def control(w, name: str, choices: list | tuple, value: Any):
         wide = {"width": "98%"} if max(map(len, choices)) > 30 else {}
         return w.Dropdown(options=choices, layout=wide, **options)
     if isinstance(choices, list):
-        return w.SelectionSlider(options=[(f"{c:.3g}", c) for c in choices], **options)
+        named = [(f"{c:.3g}" if isinstance(c, float) else f"{c:,}", c) for c in choices]
+        return w.SelectionSlider(options=named, **options)
     kind = w.IntSlider if isinstance(choices[2], int) else w.FloatSlider
     return kind(min=choices[0], max=choices[1], step=choices[2], **options)
 
