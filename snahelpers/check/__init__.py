@@ -4,6 +4,12 @@ A check knows a right answer and the mistakes people make, each with the sentenc
 module a notebook.
 """
 
+from snahelpers.check.claim_tests import (
+    best_of_many_p_value,
+    gated_gain,
+    recovered_share,
+    winner_on_new_prompts,
+)
 from snahelpers.check.classify_sentiment import (
     flip_point,
     margin_zone,
@@ -21,12 +27,6 @@ from snahelpers.check.measure_interference import (
     untouched_layers,
 )
 from snahelpers.check.start_here import ceiling, improvement, zone
-from snahelpers.check.test_the_claim import (
-    best_of_many_p_value,
-    gated_gain,
-    recovered_share,
-    winner_on_new_prompts,
-)
 
 __all__ = [
     "added_vector",
