@@ -143,13 +143,17 @@ class Runner:
         return choose_neurons(self.method, scores, sizes, k, self.seed)
 
     def _check_resume(self) -> str | None:
-        """Try the strongest configuration of each layer and length of prompt against the hooks."""
+        """Try the strongest configuration against the hooks: every layer, every length of prompt.
+
+        From the lowest layer every later block runs again, so that one layer is enough for the
+        other lengths; and whether the MLP's output is simply added depends on no length.
+        """
         strongest = max(self.configurations, key=lambda c: (c[0], abs(c[1] - 1)))
         first = {group[1].shape[1]: (job, group) for job in self.jobs for group in job.groups}
         for length, (job, (places, tokens)) in sorted(first.items()):
             clean = self._clean_pass(job, tokens[:2])
             targets = job.targets[places[:2]].to(tokens.device)
-            for layer in self.layers:
+            for layer in self.layers if length == max(first) else [min(self.layers)]:
                 if not is_exact(self.model, clean, layer, strongest, targets):
                     return self._cannot_resume(layer, length)
         if self.engine == "resume":
