@@ -137,7 +137,7 @@ def next_logits(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch vocab"]:
     """The logits of the token after the last one, in float32 (float64 for a float64 model)."""
-    return precise(model(tokens)[:, -1])
+    return precise(model(tokens, use_cache=False)[:, -1])
 
 
 def describe(

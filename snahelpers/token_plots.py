@@ -45,7 +45,8 @@ class TokenBars:
         # Given its place, the title is not fitted around everything else at each draw.
         self.title = ax.set_title("", loc="left", size=11, y=1.01, parse_math=False)
         ax.legend(loc="lower right", frameon=False)
-        self.still: tuple | None = None  # what does not move, drawn, and for which limit
+        self.still: dict[float, object] = {}  # what does not move, painted, for each limit
+        self.named: tuple[tuple, object] | None = None  # the newest names and what lies below them
 
     def draw(
         self, frame: pd.DataFrame, target: str, title: str, control: pd.DataFrame | None = None
@@ -77,21 +78,37 @@ class TokenBars:
         return self.figure
 
     def to_png(self) -> bytes:
-        """The picture as last drawn: axis, legend and frame are painted only when they change."""
-        canvas, limit = FigureCanvasAgg(self.figure), self.ax.get_xlim()
-        moving = [*self.before, *self.after, self.range, self.mean, *self.names, self.title]
-        if self.still is None or self.still[0] != limit:
-            mpl.artist.setp(moving, animated=True)  # left out of what follows
-            canvas.draw()
-            mpl.artist.setp(moving, animated=False)
-            self.still = limit, canvas.copy_from_bbox(self.figure.bbox)
-        canvas.restore_region(self.still[1])
+        """The picture as last drawn.
+
+        Axis, legend and frame are painted once for each limit, and names only when they change:
+        text takes longer to paint than all the bars.
+        """
+        canvas = FigureCanvasAgg(self.figure)
+        moving = [*self.before, *self.after, self.range, self.mean, self.title]
+        canvas.restore_region(self._background(canvas, moving))
         for artist in moving:
             self.ax.draw_artist(artist)
         buffer = io.BytesIO()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         image.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
+
+    def _background(self, canvas: FigureCanvasAgg, moving: list):
+        """What lies below the moving artists, the names included."""
+        limit = self.ax.get_xlim()[1]
+        names = (limit, *((text.get_text(), text.get_weight()) for text in self.names))
+        if limit not in self.still:
+            left_out = [*moving, *self.names]
+            mpl.artist.setp(left_out, animated=True)
+            canvas.draw()
+            mpl.artist.setp(left_out, animated=False)
+            self.still[limit] = canvas.copy_from_bbox(self.figure.bbox)
+        if self.named is None or self.named[0] != names:
+            canvas.restore_region(self.still[limit])
+            for text in self.names:
+                self.ax.draw_artist(text)
+            self.named = names, canvas.copy_from_bbox(self.figure.bbox)
+        return self.named[1]
 
     def _name(self, tokens: list[str], target: str) -> None:
         for text, token in zip(self.names, tokens, strict=True):

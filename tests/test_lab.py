@@ -66,6 +66,120 @@ def test_what_is_shown_is_a_forward_pass(bench, setting, changed):
     assert not shown.after.equals(shown.before)
 
 
+def tiny_setting(**changed):
+    """On a model of random weights; neurons by chance, so that nothing else is computed."""
+    given = dict(prompt=factory.PROMPTS[0], target=factory.TARGETS[0], task=OWN, source="random")
+    return Setting(**given | {"pushes": (Push(1, 20, 4.0),)} | changed)
+
+
+def full_pass(bench, setting):
+    return next_distribution(bench.model, setting.prompt, *bench.amplifications(setting))
+
+
+@pytest.fixture
+def full_passes(monkeypatch):
+    """A list that grows when the bench takes a full pass under amplification."""
+    taken = []
+
+    def take(model, prompt, *edits):
+        taken.append(edits)
+        return next_distribution(model, prompt, *edits)
+
+    monkeypatch.setattr("snahelpers.lab.bench.next_distribution", take)
+    return taken
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("multiplier", [0.0, 1.0, 1.1, 12.0])
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("family", [*factory.DENSE, "gemma2"])
+def test_a_resumed_pass_is_a_full_pass(family, layer, multiplier, positions, full_passes):
+    bench = Bench(factory.load(family, torch.float64))
+    push = Push(layer, 20, multiplier)
+    setting = tiny_setting(pushes=(push,), positions=positions)
+    shown = bench.distribution(setting)
+    assert bool(full_passes) == (family == "gemma2")  # a norm follows its MLP
+    before, after = next_distribution(bench.model, setting.prompt), full_pass(bench, setting)
+    assert shown.before.tolist() == pytest.approx(before[shown.id.tolist()].tolist(), rel=1e-9)
+    assert shown.after.tolist() == pytest.approx(after[shown.id.tolist()].tolist(), rel=1e-9)
+    moved = (after / before - 1).abs().max().item()
+    assert moved > 1e-6 or multiplier == 1  # else nothing was shown above
+
+
+def test_what_is_resumed_is_of_this_prompt_and_these_positions(bench, setting, full_passes):
+    """Float32 and trained weights, one bench throughout: nothing of an earlier setting is left."""
+    for changed in (
+        {}, {"positions": "last"}, {}, {"prompt": "The king said"}, {"pushes": (Push(2, 5, 0.0),)},
+        {"pushes": (Push(11, 12, 6.0),), "positions": "last"}, {},
+    ):  # fmt: skip
+        now = replace(setting, **changed)
+        shown, expected = bench.distribution(now), full_pass(bench, now)
+        assert shown.after.tolist() == pytest.approx(expected[shown.id.tolist()].tolist(), rel=1e-4)
+        before = next_distribution(bench.model, now.prompt)[shown.id.tolist()]
+        assert shown.before.tolist() == pytest.approx(before.tolist(), rel=1e-6)
+    assert not full_passes
+
+
+def test_two_amplifications_take_a_full_pass(full_passes):
+    bench = Bench(factory.load("gpt2"))
+    setting = tiny_setting(pushes=(Push(2, 5, 3.0), Push(0, 5, 0.5)))
+    shown = bench.distribution(setting)
+    assert len(full_passes) == 1
+    expected = full_pass(bench, setting)[shown.id.tolist()].tolist()
+    assert shown.after.tolist() == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(sna.DataError, match="move one of them"):
+        tiny_setting(pushes=(Push(2, 5, 3.0), Push(2, 9, 0.5)))
+
+
+def test_half_precision_takes_a_full_pass(full_passes):
+    bench = Bench(factory.load("gpt2", torch.bfloat16))
+    setting = tiny_setting()
+    shown = bench.distribution(setting)
+    assert full_passes and shown.after.tolist() == full_pass(bench, setting)[shown.id].tolist()
+    same = bench.distribution(tiny_setting(pushes=(Push(1, 20, 1.0),)))
+    assert same.after.equals(same.before)
+
+
+def test_a_prompt_whose_end_is_left_alone_proves_nothing_elsewhere(full_passes):
+    """In the last layer only the last position counts, and no end of text is amplified."""
+    bench = Bench(factory.load("gemma2"))
+    given = dict(prompt=f"A{factory.END}", pushes=(Push(2, 20, 4.0),))
+    bench.distribution(tiny_setting(**given))
+    assert not full_passes  # by chance exact: nothing that is added is read
+    for changed in ({"prompt": "A dog"}, {"pushes": (Push(1, 20, 4.0),)}):
+        setting = tiny_setting(**given | changed)
+        shown = bench.distribution(setting)
+        expected = full_pass(bench, setting)[shown.id.tolist()].tolist()
+        assert shown.after.tolist() == pytest.approx(expected, rel=1e-6)
+    assert len(full_passes) == 2
+
+
+@pytest.mark.parametrize("layer", [-1, 3])
+def test_a_layer_that_is_not_there_is_refused(layer):
+    bench = Bench(factory.load("gpt2"))
+    with pytest.raises(sna.SNAError, match="layer"):
+        bench.distribution(tiny_setting(pushes=(Push(layer, 5, 2.0),)))
+
+
+def test_what_is_shown_leaves_no_hook_and_no_change(setting):
+    model = sna.load_model("minnow-dimmed")
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def hooks():
+        return [
+            (name, len(part._forward_hooks), len(part._forward_pre_hooks))
+            for name, part in model.named_modules()
+        ]
+
+    before, answer = hooks(), next_distribution(model, setting.prompt)
+    bench = Bench(model)
+    for pushes in ((PUSH,), (PUSH, Push(2, 5, 6.0))):
+        bench.distribution(replace(setting, pushes=pushes))
+    assert hooks() == before
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    assert torch.equal(next_distribution(model, setting.prompt), answer)
+
+
 def test_another_model_is_another_forward_pass(bench, setting):
     other = Bench(sna.load_model("minnow")).distribution(setting)
     assert other.before.tolist() != pytest.approx(bench.distribution(setting).before.tolist())

@@ -108,6 +108,18 @@ def test_bars_that_move_are_bars_drawn_anew():
     assert [bar.get_width() for bar in bars.after][2] == 0 and bars.to_png() != moved
 
 
+def test_what_is_kept_of_a_picture_is_of_this_one():
+    """Any order of other limits, names and answers is the picture of new bars."""
+    bars, high = plots.TokenBars(3), TOKENS.assign(after=[0.9, 0.05, 0.05])
+    renamed = TOKENS.assign(token=["x", "y", "z"])
+    states = [(TOKENS, " c"), (high, " c"), (TOKENS, " c"), (renamed, "x"), (renamed, "y")]
+    for frame, target in [*states, *states[::2]]:
+        bars.draw(frame, target, "t")
+        fresh = plots.TokenBars(3)
+        fresh.draw(frame, target, "t")
+        assert bars.to_png() == fresh.to_png()
+
+
 def test_no_line_is_lost_when_there_are_more_lines_than_colours():
     many = pd.DataFrame({"x": [0, 1] * 12, "y": range(24), "by": [i // 2 for i in range(24)]})
     figure = plots.lines(many, "x", "y", "by", title="t", xlabel="x", ylabel="y")
