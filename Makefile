@@ -6,6 +6,7 @@
 # APP_FLAGS   passed to Voilà:                      make app APP_FLAGS=--no-browser
 # NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
 # MODEL       what the claims are measured on:      make ledger MODEL=gpt2-medium
+# LEDGER_FLAGS  passed to the ledger:               make ledger MODEL=gpt2 LEDGER_FLAGS=--reduced
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
 # a GPU, set PIP_EXTRA_INDEX_URL to PyTorch's CPU package index (see pytorch.org, "Get started")
@@ -16,6 +17,7 @@ LAB_FLAGS ?=
 APP_FLAGS ?=
 NAMES ?=
 MODEL ?= minnow
+LEDGER_FLAGS ?=
 COLAB ?= ../shared/colab/pip-freeze.txt
 UV_FLAGS ?=
 
@@ -40,9 +42,12 @@ lab: $(INSTALLED) ## open the course in JupyterLab
 app: $(INSTALLED) ## open the lab as a page without code
 	$(VENV_PYTHON) -m voila --Voila.ip=127.0.0.1 --token $(APP_FLAGS) notebooks/10_sna_lab.ipynb
 
+# Two files at a time, each with one thread of torch: small models gain little from a second one,
+# and threads that wait for each other's cores lose much.
+test: export OMP_NUM_THREADS = 1
 test: $(INSTALLED) ## unit tests, then every notebook from top to bottom
-	$(VENV_PYTHON) -m pytest
-	HF_HUB_OFFLINE=1 $(VENV_PYTHON) -m pytest --nbmake --nbmake-timeout=300 notebooks
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+	HF_HUB_OFFLINE=1 $(VENV_PYTHON) -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
 
 check: $(INSTALLED) ## lint and formatting, notebooks included
 	$(VENV_PYTHON) -m ruff check
@@ -62,7 +67,7 @@ results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (a
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
 
 ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md
-	$(VENV_PYTHON) tools/make_ledger.py $(MODEL)
+	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)
 
 picture: $(INSTALLED) ## take the README's picture of the lab in a browser
 	$(VENV_PYTHON) tools/lab_picture.py

@@ -7,6 +7,7 @@ import pytest
 import make_results
 import snahelpers as sna
 from snahelpers import interference
+from snahelpers.controls import RIVALS
 
 KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]
@@ -77,6 +78,32 @@ def test_sampled_rows_of_the_interference(seed):
             np.testing.assert_allclose(fresh, kept, **tolerance)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_winners_of_the_contest(seed):
+    rng, frame = np.random.default_rng(seed), shipped("minnow-contest")
+    planted = frame.model != "minnow"
+    row = frame[planted if seed else ~planted].sample(1, random_state=seed).iloc[0]
+    tasks = sna.load_tasks() | sna.load_tasks("ladder") | sna.load_tasks("planted")
+    kept = frame[(frame[["model", "task", "method", "draw"]] == row[
+        ["model", "task", "method", "draw"]
+    ]).all(axis=1)]  # fmt: skip
+    model = sna.load_dimmed(float(row.model.split("× ")[1])) if seed else sna.load_model(row.model)
+    run = sna.rival_sweep if row.method in RIVALS else sna.sweep
+    grid = make_results.SMALL
+    # Its winning layer and one more, which must not win.
+    layers = sorted({int(row.layer), int(rng.integers(model.cfg.n_layers))})
+    again = sna.winners(
+        run(
+            model, tasks[row.task], sna.Grid(layers, grid.counts, grid.multipliers),
+            method=row.method, seed=int(row.draw), per_example=True, progress=False,
+        )
+    )  # fmt: skip
+    both = again.merge(kept, on=["example", "split"], suffixes=("", "_shipped"))
+    assert len(both) == len(kept) == len(tasks[row.task])
+    for name in ("p_base", "p_post", "delta_logodds", "entropy_base"):
+        np.testing.assert_allclose(both[name], both[f"{name}_shipped"], **TOLERANCE)
+
+
 def test_every_sweep_is_whole():
     n_layers, n_tasks = 12, len(sna.load_tasks())
     full, small = len(sna.Grid().configurations()), len(make_results.SMALL.configurations())
@@ -84,6 +111,13 @@ def test_every_sweep_is_whole():
     assert len(shipped("minnow-matched")) == n_tasks * n_layers * small * 2 * make_results.DRAWS
     examples = sum(len(task) for task in sna.load_tasks().values())
     assert len(shipped("minnow-seeds")) == examples * n_layers * small * 2
+    contest, chance = shipped("minnow-contest"), ("matched", "norm_matched")
+    rounds = sum(make_results.DRAWS if m in chance else 1 for m in make_results.CONTESTANTS)
+    drawn = make_results.DRAWS  # more on the planted facts: matched neurons, not only as strong
+    natural = sum(len(t) for t in (sna.load_tasks() | sna.load_tasks("ladder")).values())
+    planted = len(sna.load_tasks("planted")["planted"]) * len(make_results.FACTORS)
+    assert len(contest) == rounds * natural + (rounds + drawn) * planted
+    assert not contest.duplicated(["model", "task", "method", "draw", "example"]).any()
     domains, settings = 4, len(make_results.PUSHED) + 1
     interferences = domains * settings * (domains + 1) * (make_results.DRAWS + 1)
     assert len(shipped("minnow-interference")) == interferences

@@ -19,8 +19,8 @@ DRAWS = 20
 PUSHED = [(layer, 15, m) for layer in (4, 10) for m in (2.5, 12.0)]  # 8/23, 21/23 of the depth
 SMALL = sna.Grid(counts=(5, 10, 25), multipliers=(1.5, 2.4))
 CONTESTANTS = (
-    *("differential", "negative", "attribution", "matched"),
-    *("norm_matched", "temperature", "steering", "learned_scaling"),
+    *("differential", "negative", "attribution", "norm_matched"),
+    *("temperature", "steering", "learned_scaling"),
 )
 FACTORS = (0, 0.2, 0.4, 0.6, 0.8, 1)  # of dimming; 0 is absent, 1 is not dimmed
 
@@ -84,13 +84,15 @@ def contest() -> pd.DataFrame:
     On the twelve tasks and the ladder, and on the planted facts at several strengths of dimming.
     """
     planted = sna.load_tasks("planted")
-    plan = {f"planted-{factor}": (lambda f=factor: sna.load_dimmed(f), planted)
-            for factor in FACTORS}  # fmt: skip
-    plan["natural"] = (sna.load_model, sna.load_tasks() | sna.load_tasks("ladder"))
+    natural = sna.load_tasks() | sna.load_tasks("ladder")
+    plan = [("natural", sna.load_model, natural, CONTESTANTS)] + [
+        (f"planted-{factor}", lambda f=factor: sna.load_dimmed(f), planted,
+         (*CONTESTANTS, "matched")) for factor in FACTORS
+    ]  # fmt: skip
     parts, folder = [], FOLDER / "contest-in-progress"
-    for name, (load, tasks) in plan.items():
+    for name, load, tasks, methods in plan:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        options = dict(methods=CONTESTANTS, draws=DRAWS, out=folder / name)
+        options = dict(methods=methods, draws=DRAWS, out=folder / name)
         parts.append(sna.contest(load(), tasks, SMALL, **options))
     shutil.rmtree(folder)
     unused = ["pct_improvement", "entropy_post", "rank_base"]
