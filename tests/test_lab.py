@@ -418,3 +418,20 @@ def test_a_page_fits_a_small_model_too():
     assert "P(mat)" in page.summary.value
     page.search.go.click()
     assert page.search.report.value
+
+
+def test_a_prompt_of_two_lines_keeps_its_break_when_edited(page):
+    """A field of one line would drop it in the browser, and join two words."""
+    page.controls.task.value = "poetry_medium"
+    prompt = page.controls.example.value.prompt
+    assert "\n" in prompt and "\n" not in page.controls.prompt.value
+    assert page.setting.prompt == prompt
+    page.controls.prompt.value = page.controls.prompt.value + " and"
+    assert page.setting.prompt == f"{prompt} and"
+
+
+def test_a_text_written_before_a_change_goes(page):
+    page.write_button.click()
+    assert page.texts.value
+    page.controls.first.multiplier.value += 0.5
+    assert page.texts.value == ""

@@ -1,7 +1,9 @@
 """The paper's claims are sound; a status follows from a criterion and a measured value alone."""
 
 import itertools
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -432,3 +434,48 @@ def test_all_of_it_end_to_end_and_again_from_the_cache(places, monkeypatch, caps
     assert len(pd.read_parquet(kept)) == 4 * 2 * make_ledger.REDUCED * model.cfg.n_layers
     again = make_ledger.Sweep(model, easy, make_ledger.some_grid(True), "reduced")
     assert again.out == kept and again.seconds() == 0
+
+
+# The chapters and the page were measured apart; they have to say the same.
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPTH = 23 / 11  # minnow's layers, as layers of 24
+AGREE = [
+    ("spearman", "03", r"best gain in %, on select: (\S+)", 1),
+    ("confidence_predicts", "03", r"best gain in log-odds, on select: (\S+)", 1),
+    ("zone1_tasks", "03", r"Zone 1, (\d+) tasks", 1),
+    ("zone1_best", "03", r"tasks: (\S+) % on select", 1),
+    ("zone1_peak", "03", r"the best of all gains (\S+) %", 1),
+    ("layer_maths", "04", r"\n0 +maths +(\d+)(?: +\S+){6}", DEPTH),
+    ("layer_poetry", "04", r"\n1 +poetry +(\d+)(?: +\S+){6}", DEPTH),
+    ("layer_coding", "04", r"\n2 +coding +(\d+)(?: +\S+){6}", DEPTH),
+    ("layer_logic", "04", r"\n3 +logic +(\d+)(?: +\S+){6}", DEPTH),
+    ("maths_costs_poetry", "05", r"early maths on poetry: (\S+) points", 1),
+    ("sst_zone1_n", "06", r"Zone 1, (\d+) reviews", 1),
+    ("sst_zone1_improves", "06", r"Zone 1, .*: chosen neurons (\S+) points", 1),
+    ("sst_gain_591", "06", r"\n1 +\S+ +\S+ +(\S+)\n2 +\S+ +\S+ +\S+\n3 ", 1),
+]
+
+
+def printed(number: str) -> str:
+    """All that the cells of a chapter print as text."""
+    [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    outputs = [o for cell in json.loads(path.read_text("utf-8"))["cells"]
+               for o in cell.get("outputs", [])]  # fmt: skip
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs]
+    return "\n".join("".join(text) for text in texts)
+
+
+@pytest.mark.parametrize(("claim", "number", "pattern", "scale"), AGREE, ids=lambda v: str(v)[:20])
+def test_chapters_print_what_the_page_says(claim, number, pattern, scale):
+    text = sna.load_claims().set_index("id").claim[claim]
+    [row] = [
+        line for line in (ROOT / "docs" / "claims.md").read_text("utf-8").splitlines()
+        if text in line.replace("\\", "")
+    ]  # fmt: skip
+    on_page = float(re.match(r"[-\d.,]+", row.split(" | ")[4])[0].replace(",", ""))
+    found = {value.rstrip(":;,") for value in re.findall(pattern, printed(number))}
+    assert len(found) == 1, f"notebook {number} prints {found}"
+    [value] = found
+    rounding = 0.5 * 10 ** -len(value.partition(".")[2]) + 0.005 * abs(on_page)
+    assert abs(float(value) * scale - on_page) <= rounding * scale

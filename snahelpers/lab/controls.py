@@ -8,6 +8,7 @@ from snahelpers.lab.setting import OWN, SOURCES, Push, Setting, all_tasks, sente
 from snahelpers.widgets.panel import LABEL, row
 
 LONG = {"width": "98%"}
+NEWLINE = "⏎"  # a field of one line drops a real one
 MOST_NEURONS, MOST_MULTIPLIER = 50, 12.0
 
 
@@ -100,7 +101,8 @@ class Controls:
         """
         pushes = (self.first.push, *([self.second.push] if self.two.value else []))
         return Setting(
-            prompt=self.prompt.value, target=bench.target(self.answer.value),
+            prompt=self.prompt.value.replace(NEWLINE, "\n"),
+            target=bench.target(self.answer.value),
             task=self.task.value, own=sentences(self.own.value),
             neutral=sentences(self.neutral.value), source=self.source.value,
             positions=self.positions.value, pushes=pushes,
@@ -129,7 +131,8 @@ class Controls:
 
     def _show_example(self, _change=None) -> None:
         if example := self.example.value:
-            self.prompt.value, self.answer.value = example.prompt, example.target.strip()
+            self.prompt.value = example.prompt.replace("\n", NEWLINE)
+            self.answer.value = example.target.strip()
 
     def _show_second(self, _change=None) -> None:
         self.second_row.layout.display = None if self.two.value else "none"
@@ -147,7 +150,7 @@ class ModelRow:
         known = list(dict.fromkeys([*embedded_models(), *DOWNLOAD_MEGABYTES, name]))
         self.listed = w.Dropdown(options=known, value=name, description="model", style=LABEL)
         self.typed = w.Text(
-            placeholder="or a name on the hub, or a folder", continuous_update=False,
+            placeholder="or a hub name, a folder", continuous_update=False,
             description="another", style=LABEL,
         )  # fmt: skip
         self.load = w.Button(description="Load model")

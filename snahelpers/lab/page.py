@@ -15,10 +15,10 @@ from snahelpers.lab.bench import SHOWN_TOKENS, Bench, zone_prediction
 from snahelpers.lab.controls import Controls, ModelRow
 from snahelpers.lab.search_tab import BREATH_SECONDS, SearchTab
 from snahelpers.lab.setting import Push, Setting, as_code
-from snahelpers.lab.views import STYLE, disabled, download, download_csv, sentence, table
+from snahelpers.lab.views import STYLE, disabled, download, download_csv, table
 from snahelpers.models import load_model
 from snahelpers.widgets.live import Live, running_loop, start
-from snahelpers.widgets.panel import picture_frame
+from snahelpers.widgets.panel import picture_frame, sentence
 from snahelpers.zones import zone
 
 
@@ -97,6 +97,7 @@ class Page:
         self.problem.value = ""
         self.tokens = self.bench.distribution(setting)
         self.summary.value = self._summarize(setting)
+        self.texts.value = ""  # written with the setting before
         self._draw(setting)
         self.setting = setting
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from snahelpers.lab.search import as_push, best_counts, search, winner
 from snahelpers.lab.setting import Setting
-from snahelpers.lab.views import HeatMap, disabled, sentence
+from snahelpers.lab.views import HeatMap, disabled
 from snahelpers.widgets.live import start
-from snahelpers.widgets.panel import row
+from snahelpers.widgets.panel import row, sentence
 
 if TYPE_CHECKING:
     from snahelpers.lab.page import Page

@@ -24,12 +24,6 @@ def table(frame: pd.DataFrame) -> str:
     return frame.to_html(index=False, border=0, float_format="{:.3g}".format, na_rep="")
 
 
-def sentence(text: str, *, problem: bool = False) -> str:
-    """Text that a screen reader speaks when it changes; bold if something is wrong."""
-    text = html.escape(text)
-    return f"<p role='status' aria-live='polite'>{f'<b>{text}</b>' if problem else text}</p>"
-
-
 def download(name: str, kind: str, content: bytes, label: str) -> str:
     """A link that saves `content` as a file, without a server."""
     data = base64.b64encode(content).decode()

@@ -54,10 +54,10 @@ class Panel:
             try:
                 figure, alt = self.picture(**{name: c.value for name, c in controls.items()})
             except SNAError as error:  # the last good picture stays
-                message.value = f"<b>{html.escape(str(error))}</b>"
+                message.value = sentence(str(error), problem=True)
             else:
                 image.value = plots.to_png(figure)
-                message.value = f"<p role='status'>{html.escape(alt)}</p>"
+                message.value = sentence(alt)
 
         live = Live(draw)
         live.now()
@@ -77,6 +77,12 @@ def control(w, name: str, choices: list | tuple, value: Any):
         return w.SelectionSlider(options=named, **options)
     kind = w.IntSlider if isinstance(choices[2], int) else w.FloatSlider
     return kind(min=choices[0], max=choices[1], step=choices[2], **options)
+
+
+def sentence(text: str, *, problem: bool = False) -> str:
+    """Text that a screen reader speaks when it changes; bold if something is wrong."""
+    text = html.escape(text)
+    return f"<p role='status' aria-live='polite'>{f'<b>{text}</b>' if problem else text}</p>"
 
 
 def row(w, *children):
