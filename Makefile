@@ -63,7 +63,7 @@ notebooks: $(INSTALLED) ## run the notebooks in place and refresh their committe
 models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
 	$(VENV_PYTHON) data/recipe/make_models.py
 
-results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about 20 minutes)
+results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about an hour)
 	$(VENV_PYTHON) tools/make_results.py $(NAMES)
 
 ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md

@@ -13,9 +13,10 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import METHODS as CHOICES
-from snahelpers.controls import RIVALS, SEEDED, rival_sweep
+from snahelpers.controls import rival_sweep
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
 from snahelpers.permutation import bootstrap_mean, flip_signs, holm
+from snahelpers.rivals import RIVALS, SEEDED
 from snahelpers.sweep import PAPER_GRID, Grid, sweep, task_level
 from snahelpers.tasks import Task, load_neutral
 from snahelpers.zones import CONFIGURATION, TASK, check_table, summarize

@@ -11,9 +11,9 @@ from scipy import stats
 
 import factory
 import snahelpers as sna
-from snahelpers.controls import COLDEST, HOTTEST, RIVALS, fit_temperature
 from snahelpers.gradients import learn_factors
 from snahelpers.permutation import flip_signs
+from snahelpers.rivals import COLDEST, HOTTEST, RIVALS, fit_temperature
 from snahelpers.runner import Job, Runner
 
 DOUBLE, SINGLE = torch.float64, torch.float32

@@ -19,7 +19,7 @@ MAKE_CACHE = ROOT.parent / "shared" / "make_hub_cache.py"
 MODELS = ("gpt2", "EleutherAI/pythia-160m")
 # A notebook takes a minute or more on such a model: after the first one, each runs on one of them.
 PYTHIA = "EleutherAI/pythia-160m"
-ONLY = {"01": PYTHIA, "02": "gpt2", "03": "gpt2", "04": PYTHIA, "05": PYTHIA}
+ONLY = {"01": PYTHIA, "02": "gpt2", "03": "gpt2", "04": PYTHIA, "05": PYTHIA, "07": "gpt2"}
 RUNS = [
     pytest.param(path, model, id=f"{path.stem}-{model}")
     for path in NOTEBOOKS

@@ -83,7 +83,7 @@ class Sweep:
         return CACHE / f"{self.model.cfg.model_name.replace('/', '--')}-{self.label}.parquet"
 
     def seconds(self) -> float:
-        """About how long the rest of it takes, from one task at three layers and at one of them.
+        """About how long the rest of it takes, from one task at one layer and from two.
 
         Their difference leaves out what a sweep does once, such as checking its engine.
         """
@@ -91,16 +91,14 @@ class Sweep:
             return 0.0
         left = self.model.cfg.n_layers * len(self.tasks)
         left -= len(list(self.out.with_name(f"{self.out.name}.parts").glob("*.parquet")))
-        middle = self.model.cfg.n_layers // 2
-        three, one = (
-            self._timed(layers) for layers in ([middle - 1, middle, middle + 1], [middle])
-        )
-        return one + left * max(three - one, 0) / 2
+        one, two = self._timed(1), self._timed(2)
+        return one + left * max(two - one, 0)
 
-    def _timed(self, layers: list[int]) -> float:
-        task, grid = next(iter(self.tasks.values())), replace(self.grid, layers=layers)
+    def _timed(self, n: int) -> float:
+        tasks, middle = list(self.tasks.values())[:n], self.model.cfg.n_layers // 2
+        grid = replace(self.grid, layers=[middle])
         start = time.perf_counter()
-        sna.sweep(self.model, task, grid, per_example=True, progress=False)
+        sna.sweep(self.model, tasks, grid, per_example=True, progress=False)
         return time.perf_counter() - start
 
     def run(self) -> pd.DataFrame:
