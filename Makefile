@@ -42,11 +42,11 @@ lab: $(INSTALLED) ## open the course in JupyterLab
 app: $(INSTALLED) ## open the lab as a page without code
 	$(VENV_PYTHON) -m voila --Voila.ip=127.0.0.1 --token $(APP_FLAGS) notebooks/10_sna_lab.ipynb
 
-# Two files at a time, each with one thread of torch: small models gain little from a second one,
+# Two tests at a time, each with one thread of torch: small models gain little from a second one,
 # and threads that wait for each other's cores lose much.
 test: export OMP_NUM_THREADS = 1
 test: $(INSTALLED) ## unit tests, then every notebook from top to bottom
-	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+	$(VENV_PYTHON) -m pytest -n 2 --dist worksteal
 	HF_HUB_OFFLINE=1 $(VENV_PYTHON) -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
 
 check: $(INSTALLED) ## lint and formatting, notebooks included
