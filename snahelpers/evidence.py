@@ -15,10 +15,10 @@ import pandas as pd
 from scipy import stats
 
 from snahelpers.factors import decompose, layer_peaks
+from snahelpers.permutation import N_RESAMPLES, bootstrap_mean
 from snahelpers.zones import MIDDLE_95, correlate, finite_tasks, select_rows, summarize
 
 PAPER_LAST = 23  # the last layer of GPT-2 Medium
-N_RESAMPLES = 10_000
 Numbers = dict[str, tuple[float, float, float, int]]  # value, low, high, n by measure
 
 
@@ -183,8 +183,8 @@ def _mean(values: Iterable[float], less: Iterable[float] | None = None) -> tuple
         n += len(x)
         if len(x) < 2:
             return (x.mean() if len(x) and less is None else math.nan, math.nan, math.nan, n)
+        if less is None:
+            return (*bootstrap_mean(x), n)
         means.append(x.mean())
         draws.append(rng.choice(x, (N_RESAMPLES, len(x))).mean(axis=1))
-    if less is None:
-        return (means[0], *np.quantile(draws[0], MIDDLE_95), n)
     return (means[0] - means[1], *np.quantile(draws[0] - draws[1], MIDDLE_95), n)

@@ -68,7 +68,7 @@ def _resampled(
         mean = means[split]
         gain = mean["p_post"][rows, best] / mean["p_base"][rows, best] - 1
         found[f"{prefix}_pct"] = 100 * gain
-        found[f"{prefix}_logodds"] = mean["delta_logodds"][rows, best]
+    found["test_logodds"] = means["test"]["delta_logodds"][rows, best]
     found["best_logodds"] = means["select"]["delta_logodds"].max(axis=1)
     return found
 

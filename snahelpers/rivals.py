@@ -108,8 +108,10 @@ class Temperature(_Rival):
 class Steering(_Rival):
     """As strong a push to the residual stream, in the direction of the task's mean difference."""
 
+    directions: tuple[Job | None, Tensor | None] = (None, None)
+
     def _fit(self, job: Job, layer: int) -> Float[Tensor, "config d_model"]:
-        direction = (self._on(job.task.split("select").prompts) - self._on_neutral)[layer]
+        direction = self._directions(job)[layer]
         if not direction.norm() > 0:
             raise DataError(
                 f"The steering vector of {job.task.name} at layer {layer} is {direction.norm()} "
@@ -120,6 +122,13 @@ class Steering(_Rival):
         ).to(direction)
         signs = torch.tensor([multiplier - 1 for _, multiplier in self.configurations]).sign()
         return (signs * lengths)[:, None] * (direction / direction.norm())
+
+    def _directions(self, job: Job) -> Float[Tensor, "layer d_model"]:
+        """Of every layer, from one pass over the prompts; kept for the task's other layers."""
+        if self.directions[0] is not job:
+            on_task = self._on(job.task.split("select").prompts)
+            self.directions = (job, on_task - self._on_neutral)
+        return self.directions[1]
 
     def _on(self, texts: Sequence[str]) -> Float[Tensor, "layer d_model"]:
         return mean_residuals(self.model, texts, positions=self.positions)
