@@ -18,10 +18,10 @@ from transformers import AutoModelForCausalLM
 import snahelpers as sna
 from snahelpers.checkpoints import locate
 from snahelpers.choose import top_neurons
-from snahelpers.engines import CleanPass, Configuration
 from snahelpers.models import fuse_gelu, is_bos, neuron_site
 from snahelpers.neurons import mean_activations
-from snahelpers.runner import Job, Runner
+from snahelpers.sweep.engines import CleanPass, Configuration
+from snahelpers.sweep.runner import Job, Runner
 from snahelpers.tasks import SPLITS
 
 P = Float[Tensor, "config prompt"]

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, replace
 
 import snahelpers as sna
-from snahelpers.engines import Configuration
+from snahelpers.sweep.engines import Configuration
 from snahelpers.tasks import SPLITS
 
 # 24 prompts of 9 to 14 tokens, of the same lengths for all three models and of the mean length of

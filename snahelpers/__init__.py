@@ -11,6 +11,7 @@ with sna.amplify(model, sna.Amplification(8, sna.top_neurons(scores, 8, k=10), 2
 
 from snahelpers import check, generate, interference, plots, sentiment
 from snahelpers.amplify import Amplification, amplify
+from snahelpers.attribution import attributions
 from snahelpers.checkpoints import embedded_models
 from snahelpers.choose import (
     contrastive_neurons,
@@ -20,16 +21,29 @@ from snahelpers.choose import (
     random_neurons,
     top_neurons,
 )
-from snahelpers.contest import compare, contest, winners
-from snahelpers.controls import rival_sweep
+from snahelpers.controls import (
+    best_of_noise,
+    bootstrap_mean,
+    compare,
+    contest,
+    holm,
+    max_t,
+    power,
+    rival_sweep,
+    winners,
+)
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
-from snahelpers.evidence import measure_layers, measure_sweep
-from snahelpers.fact_bootstrap import correlate_facts
-from snahelpers.factors import decompose, layer_peaks
 from snahelpers.files import data_path
-from snahelpers.gradients import attributions
 from snahelpers.lab import Lab
-from snahelpers.ledger import as_markdown, ledger, load_claims
+from snahelpers.ledger import (
+    as_markdown,
+    ledger,
+    load_claims,
+    measure_interference,
+    measure_layers,
+    measure_sentiment,
+    measure_sweep,
+)
 from snahelpers.measure import measure, neutral_perplexity, next_token_change
 from snahelpers.models import load_model, setup
 from snahelpers.neurons import (
@@ -39,10 +53,7 @@ from snahelpers.neurons import (
     mean_activations,
     output_norms,
 )
-from snahelpers.noise import best_of_noise
-from snahelpers.permutation import bootstrap_mean, holm, max_t, power
 from snahelpers.positive_control import answer_key, load_dimmed
-from snahelpers.side_evidence import measure_interference, measure_sentiment
 from snahelpers.sweep import Grid, sweep, task_level
 from snahelpers.tasks import (
     Example,
@@ -54,7 +65,15 @@ from snahelpers.tasks import (
     target_ids,
 )
 from snahelpers.widgets import Explorer, InterferenceMap, MarginMap, NoiseMachine, ZoneMap
-from snahelpers.zones import calibrate_zones, correlate, summarize, zone
+from snahelpers.zones import (
+    calibrate_zones,
+    correlate,
+    correlate_facts,
+    decompose,
+    layer_peaks,
+    summarize,
+    zone,
+)
 
 __all__ = [
     "Amplification",

@@ -60,7 +60,7 @@ def next_token_change(
         prompt: What comes before the token.
         amplifications: What to amplify, together.
         always: A token that is listed however unlikely it is: the answer, for instance.
-        k: How many tokens are listed beside it: those that are likeliest before or after.
+        k: How many tokens are listed, `always` among them: those likeliest before or after.
 
     Returns:
         One row a token, likeliest before amplification first: token, id, and its probability
@@ -95,9 +95,9 @@ def likeliest_tokens(
     *, always: str | None = None, k: int = 10,
 ) -> pd.DataFrame:  # fmt: skip
     """Two next-token distributions side by side: see `next_token_change`."""
-    chosen = set(_likeliest(torch.maximum(before, after), k).tolist())
-    if always is not None:
-        chosen.add(token_id(model, always))
+    chosen = _likeliest(torch.maximum(before, after), k).tolist()
+    if always is not None and (answer := token_id(model, always)) not in chosen:
+        chosen[-1] = answer
     ids = sorted(chosen, key=lambda i: (-float(before[i]), i))
     words = [model.to_string([i]) for i in ids]
     return pd.DataFrame(

@@ -10,7 +10,7 @@ from scipy import stats
 
 import factory
 import snahelpers as sna
-from snahelpers.contest import METHODS
+from snahelpers.controls.contest import METHODS
 
 TASK = factory.task()
 TWO = [TASK, factory.task("other", factory.PROMPTS[::-1], factory.TARGETS[::-1])]
@@ -59,7 +59,8 @@ def test_a_stopped_contest_goes_on_and_gives_the_same(tmp_path, monkeypatch):
     methods = ("differential", "matched", "steering")
     whole = held(methods=methods)
     with monkeypatch.context() as patched:
-        module = importlib.import_module("snahelpers.contest")  # sna.contest is the function
+        # The module: as an attribute, `controls.contest` is the function.
+        module = importlib.import_module("snahelpers.controls.contest")
         patched.setattr(module, "rival_sweep", None)  # stops at "steering"
         with pytest.raises(TypeError):
             held(methods=methods, out=tmp_path)

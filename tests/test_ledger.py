@@ -13,8 +13,8 @@ import torch
 import make_ledger
 import snahelpers as sna
 from snahelpers import interference
-from snahelpers.evidence import layer_at
-from snahelpers.ledger import FAILS, HOLDS, KINDS, MEASURED, NAMES, UNKNOWN, holds
+from snahelpers.ledger.claims import FAILS, HOLDS, KINDS, MEASURED, NAMES, UNKNOWN, holds
+from snahelpers.ledger.evidence import layer_at
 
 CLAIMS = sna.load_claims()
 CRITERIA = CLAIMS[CLAIMS.criterion != ""].set_index("id")

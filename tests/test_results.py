@@ -7,7 +7,7 @@ import pytest
 import make_results
 import snahelpers as sna
 from snahelpers import interference
-from snahelpers.rivals import RIVALS
+from snahelpers.controls.rivals import RIVALS
 
 KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]

@@ -9,9 +9,9 @@ from scipy.stats import binomtest
 
 import factory
 import snahelpers as sna
-from snahelpers import sentiment, sst2
-from snahelpers.arms import arms, contrast, pairs, sweep_arms
+from snahelpers import sentiment
 from snahelpers.measure import next_logits
+from snahelpers.sentiment import arms, contrast, margins, pairs, sweep_arms
 
 WORDS = ("cat", "dog", "hill", "town", "river", "mat", "sea", "rain")
 SENTENCES = [f"the {a} and the {b}, {n}" for n in range(7) for a in WORDS for b in WORDS]
@@ -38,8 +38,8 @@ def own():
 @pytest.fixture
 def tiny(monkeypatch):
     """A model of random weights whose vocabulary has no " positive": two words stand in."""
-    monkeypatch.setattr(sentiment, "LABELS", ("mat", "hill"))
-    monkeypatch.setattr(sentiment, "PROMPT", "The {} sat on the")
+    monkeypatch.setattr(margins, "LABELS", ("mat", "hill"))
+    monkeypatch.setattr(margins, "PROMPT", "The {} sat on the")
     return factory.load("gpt2")
 
 
@@ -179,14 +179,14 @@ def test_without_a_hub_there_is_a_word_and_the_courses_own(monkeypatch, capsys, 
 def test_margins_are_the_papers_formula(tiny):
     sentences = SENTENCES[:30]
     table = sentiment.classify(tiny, sentences)
-    ids = [tiny.to_single_token(f" {word}") for word in sentiment.LABELS]
+    ids = [tiny.to_single_token(f" {word}") for word in margins.LABELS]
     for sentence, row in zip(sentences, table.itertuples(), strict=True):
-        tokens = tiny.to_tokens(sentiment.PROMPT.format(sentence))
+        tokens = tiny.to_tokens(margins.PROMPT.format(sentence))
         p, n = next_logits(tiny, tokens)[0].softmax(-1)[ids].double().tolist()
         assert row.margin == pytest.approx(abs(p - n) / (p + n), abs=1e-5)
         assert row.logit_diff == pytest.approx(np.log(p / n), abs=1e-5)
         assert row.p_labels == pytest.approx(p + n, abs=1e-6)
-        assert row.predicted == sentiment.LABELS[0 if p > n else 1]
+        assert row.predicted == margins.LABELS[0 if p > n else 1]
 
 
 def test_both_edges_belong_to_zone_2():
@@ -211,14 +211,14 @@ def test_a_bias_is_taken_off_every_review(tiny):
 
 def test_calibration_takes_off_what_reviews_without_content_get(tiny):
     bias = sentiment.label_bias(tiny)
-    empty = sentiment.classify(tiny, sentiment.CONTENT_FREE, bias=bias)
+    empty = sentiment.classify(tiny, margins.CONTENT_FREE, bias=bias)
     assert empty.logit_diff.mean() == pytest.approx(0, abs=1e-6)
 
 
 def test_empty_reviews_and_labels_of_several_tokens_are_refused(tiny, monkeypatch):
     with pytest.raises(sna.DataError, match="empty"):
         sentiment.classify(tiny, ["fine", " "])
-    monkeypatch.setattr(sentiment, "LABELS", ("positive", "negative"))
+    monkeypatch.setattr(margins, "LABELS", ("positive", "negative"))
     with pytest.raises(sna.DataError, match=r"' positive' is \d tokens"):
         sentiment.classify(tiny, ["fine"])
 
@@ -294,7 +294,7 @@ def test_compare_counts_flips_both_ways():
 def test_intervals_and_p_are_exact():
     rng = np.random.default_rng(0)
     before, after = said(*rng.normal(0, 0.3, 80)), said(*rng.normal(0, 0.3, 80))
-    gold = rng.choice(sentiment.LABELS, 80)
+    gold = rng.choice(margins.LABELS, 80)
     row = sentiment.compare(before, after, gold).set_index("zone").loc["all"]
     was, now = before.predicted == gold, after.predicted == gold
     fixed, broken = int((now & ~was).sum()), int((was & ~now).sum())
@@ -331,7 +331,7 @@ def test_a_shift_below_ln_4_flips_no_zone_3_review(shift):
 @pytest.mark.parametrize("shift", [ZONE_EDGE + 1e-9, 1.0, 5.0])
 def test_a_shift_above_the_edge_gives_zone_1_one_label(shift):
     diffs = np.random.default_rng(0).normal(0, 1, 2000)
-    before, gold = said(*diffs), np.where(diffs + 0.2 > 0, *sentiment.LABELS)
+    before, gold = said(*diffs), np.where(diffs + 0.2 > 0, *margins.LABELS)
     unsure = before.zone == 1
     for sign, label in ((1, "positive"), (-1, "negative")):
         after = sentiment.decide(diffs + sign * shift)
@@ -362,7 +362,3 @@ def test_the_panel_shows_the_model_and_shifts(tiny):
 def test_the_panel_refuses_a_layer_that_is_not_there(minnow, own):
     with pytest.raises(sna.SNAError, match="layer 99"):
         sna.MarginMap(minnow, own.head(5), torch.arange(20).repeat(12, 1), layer=99, multiplier=2.0)
-
-
-def test_sources_are_named_once():
-    assert sst2.VALUES.keys() >= {"0", "1"} and sentiment.load_sst2 is sst2.load_sst2

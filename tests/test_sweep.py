@@ -20,9 +20,9 @@ import torch
 
 import factory
 import snahelpers as sna
-from snahelpers import engines, results, runner
-from snahelpers.engines import ENGINES
-from snahelpers.runner import Runner
+from snahelpers.sweep import engines, results, runner
+from snahelpers.sweep.engines import ENGINES
+from snahelpers.sweep.runner import Runner
 
 DOUBLE, SINGLE = torch.float64, torch.float32
 TOLERANCE = {DOUBLE: 1e-9, SINGLE: 1e-4}

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import snahelpers as sna
-from snahelpers import factors, zones
+from snahelpers import zones
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -163,8 +163,8 @@ def test_labels_may_be_categories():
     for function, table in (
         (zones.correlate, expected),
         (zones.calibrate_zones, expected),
-        (factors.decompose, frame),
-        (factors.layer_peaks, sweep(noise(), examples=2)),
+        (zones.decompose, frame),
+        (zones.layer_peaks, sweep(noise(), examples=2)),
     ):
         labels = {name: kind for name, kind in words.items() if name in table}
         one, two = (function(part, n_resamples=10) for part in (table, table.astype(labels)))
@@ -201,7 +201,7 @@ def test_sweeps_from_which_nothing_can_be_chosen():
         zones.summarize(frame.head(0))
 
 
-@pytest.mark.parametrize("function", [zones.summarize, factors.decompose])
+@pytest.mark.parametrize("function", [zones.summarize, zones.decompose])
 def test_single_examples_are_sent_to_task_level(function):
     frame = sweep(noise(), examples=2)
     with pytest.raises(sna.DataError, match=r"pass task_level\(table\), or sweep without"):
@@ -327,7 +327,7 @@ def test_an_outcome_must_be_a_column():
 
 
 def shares(frame, column="share", **options):
-    table = factors.decompose(frame, n_resamples=20, **options).set_index("factor")
+    table = zones.decompose(frame, n_resamples=20, **options).set_index("factor")
     assert list(table.index) == ["baseline", "layer", "domain", "unexplained"]
     return table[column]
 
@@ -401,7 +401,7 @@ def test_shares_agree_with_least_squares_over_all_six_orders(metric, tasks):
 def test_noise_is_explained_as_well_as_chance_allows():
     layers = range(12)
     tables = [
-        factors.decompose(sweep(noise(seed), layers=layers), metric="delta_logodds", seed=seed)
+        zones.decompose(sweep(noise(seed), layers=layers), metric="delta_logodds", seed=seed)
         for seed in range(5)
     ]
     mean = sum(table.set_index("factor")[["share", "chance"]] for table in tables) / 5
@@ -418,7 +418,7 @@ def test_chance_shuffles_whole_tasks():
     """Domains that differ by chance alone: cells of a task go together, 2 of 11 are domains'."""
     rng = np.random.default_rng(0)
     level = {task: rng.normal() for task in TASKS}
-    table = factors.decompose(sweep(lambda task, **_: level[task]), metric="delta_logodds")
+    table = zones.decompose(sweep(lambda task, **_: level[task]), metric="delta_logodds")
     chance = table.set_index("factor").chance
     assert chance["domain"] == pytest.approx(2 / 11, abs=0.03)
     assert chance["baseline"] == pytest.approx(1 / 11, abs=0.03)
@@ -427,13 +427,13 @@ def test_chance_shuffles_whole_tasks():
 
 def test_chance_shuffles_layers_within_tasks():
     """The same layer for all tasks is localization too: by chance, 3 domains fit 12 tasks."""
-    table = factors.decompose(sweep(lambda task, layer, **_: float(layer == 2)))
+    table = zones.decompose(sweep(lambda task, layer, **_: float(layer == 2)))
     assert table.share[1] > 0.8 and table.chance[1] == pytest.approx(3 / 12, abs=0.06)
 
 
 def test_decomposition_names_the_papers_shares_and_follows_the_seed():
     frame = sweep(noise())
-    one, two, other = (factors.decompose(frame, n_resamples=50, seed=s) for s in (0, 0, 1))
+    one, two, other = (zones.decompose(frame, n_resamples=50, seed=s) for s in (0, 0, 1))
     pd.testing.assert_frame_equal(one, two)
     assert list(one.columns) == ["factor", "share", "low", "high", "chance", "paper"]
     assert one.paper.tolist()[:3] == [0.58, 0.28, 0.14] and np.isnan(one.paper[3])
@@ -451,19 +451,19 @@ def test_sweeps_that_cannot_be_decomposed():
     frame = sweep(noise())
     both = pd.concat([frame, sweep(noise(1), method="random")])
     with pytest.raises(sna.DataError, match=r"2 methods.* table\[table.method == 'found'\]"):
-        factors.decompose(both)
+        zones.decompose(both)
     with pytest.raises(sna.DataError, match=r"2 tasks .*at least 3"):
-        factors.decompose(frame[frame.task.isin(["maths_0", "coding_0"])])
+        zones.decompose(frame[frame.task.isin(["maths_0", "coding_0"])])
     with pytest.raises(sna.DataError, match="of 'maths_1' is missing or infinite at some layer"):
-        factors.decompose(frame[(frame.task != "maths_1") | (frame.layer != 2)])
+        zones.decompose(frame[(frame.task != "maths_1") | (frame.layer != 2)])
     with pytest.raises(sna.DataError, match="no column gain"):
-        factors.decompose(frame, metric="gain")
+        zones.decompose(frame, metric="gain")
     zero = sweep(noise(), {**TASKS, "maths_9": ("maths", 0.0)})
     with pytest.raises(sna.DataError, match="pct_improvement of 'maths_9' is missing or infinite"):
-        factors.decompose(zero)
-    factors.decompose(zero, metric="delta_logodds", n_resamples=2)
+        zones.decompose(zero)
+    zones.decompose(zero, metric="delta_logodds", n_resamples=2)
     with pytest.raises(sna.DataError, match=r"delta_logodds is 0\.5 at all tasks and layers"):
-        factors.decompose(sweep(lambda *_, **__: 0.5), metric="delta_logodds")
+        zones.decompose(sweep(lambda *_, **__: 0.5), metric="delta_logodds")
 
 
 def test_three_tasks_can_be_decomposed_although_a_resample_may_be_one_task_thrice():
@@ -563,7 +563,7 @@ def planted(task, layer, domain, **_):
 
 
 def test_planted_peaks_are_found_with_certainty():
-    table = factors.layer_peaks(sweep(planted, examples=3), n_resamples=50)
+    table = zones.layer_peaks(sweep(planted, examples=3), n_resamples=50)
     assert list(table.columns) == ["domain", "layer", "depth", "effect", "share", "low", "high"]
     assert table.domain.tolist() == ["maths", "poetry", "coding"]
     assert table.layer.tolist() == table.low.tolist() == table.high.tolist() == [1, 3, 2]
@@ -573,7 +573,7 @@ def test_planted_peaks_are_found_with_certainty():
 
 def test_noise_has_no_certain_peak():
     rng = np.random.default_rng(0)
-    table = factors.layer_peaks(sweep(lambda task, **_: rng.normal(), examples=6))
+    table = zones.layer_peaks(sweep(lambda task, **_: rng.normal(), examples=6))
     assert (table.share < 0.9).all() and (table.low < table.high).any()
     assert ((table.low <= table.layer) & (table.layer <= table.high)).all()
     assert set(table.low) | set(table.high) <= set(LAYERS)
@@ -588,7 +588,7 @@ def test_uncertainty_is_over_the_prompts():
         )
 
     frame = sweep(split, {"maths_0": ("maths", 0.1)}, examples=20, splits=["test"])
-    row = factors.layer_peaks(frame).iloc[0]
+    row = zones.layer_peaks(frame).iloc[0]
     k = stats.binom(20, 0.5)  # how many of the drawn prompts are of the first kind
     assert (row.layer, row.low, row.high) == (0, 0, 3)
     assert row.share == pytest.approx(k.sf(9), abs=0.05)
@@ -601,7 +601,7 @@ def test_tasks_count_the_same_however_many_examples_they_have():
                   examples=6)  # fmt: skip
     frame = frame[(frame.task == "maths_0") | (frame.example < 2)]
     frame.loc[frame.task == "maths_1", "delta_logodds"] *= 1.1
-    row = factors.layer_peaks(frame, n_resamples=20).iloc[0]
+    row = zones.layer_peaks(frame, n_resamples=20).iloc[0]
     assert row.layer == 3 and row.effect == pytest.approx(0.55)
 
 
@@ -612,7 +612,7 @@ def test_tasks_count_the_same_however_many_examples_they_have():
 )  # fmt: skip
 def test_peaks_by_other_groups(by, columns, n):
     frame = sweep(planted, examples=2)
-    table = factors.layer_peaks(frame, by=by, n_resamples=20)
+    table = zones.layer_peaks(frame, by=by, n_resamples=20)
     assert len(table) == n and list(table.columns)[: len(columns)] == columns
     pd.testing.assert_frame_equal(
         table[columns], frame[columns].drop_duplicates().reset_index(drop=True)
@@ -624,27 +624,27 @@ def test_select_and_test_examples_of_the_same_number_are_different_examples():
         return float(layer == 2) * (3 if split == "test" else 1)
 
     frame = sweep(better_on_test, {"maths_0": ("maths", 0.1)}, examples=1)
-    assert factors.layer_peaks(frame, n_resamples=20).effect[0] == pytest.approx(2)
+    assert zones.layer_peaks(frame, n_resamples=20).effect[0] == pytest.approx(2)
 
 
 def test_peaks_follow_the_seed_and_a_model_of_one_layer_has_depth_zero():
     frame = sweep(noise(), examples=4)
-    one, two, other = (factors.layer_peaks(frame, n_resamples=100, seed=s) for s in (0, 0, 1))
+    one, two, other = (zones.layer_peaks(frame, n_resamples=100, seed=s) for s in (0, 0, 1))
     pd.testing.assert_frame_equal(one, two)
     assert (one.effect == other.effect).all() and (one.share != other.share).any()
-    assert factors.layer_peaks(sweep(noise(), examples=2, layers=[0])).depth.tolist() == [0, 0, 0]
+    assert zones.layer_peaks(sweep(noise(), examples=2, layers=[0])).depth.tolist() == [0, 0, 0]
 
 
 def test_sweeps_without_peaks():
     frame = sweep(noise(), examples=2)
     with pytest.raises(sna.DataError, match="no column example"):
-        factors.layer_peaks(sna.task_level(frame))
+        zones.layer_peaks(sna.task_level(frame))
     with pytest.raises(sna.DataError, match="no column kind"):
-        factors.layer_peaks(frame, by="kind")
+        zones.layer_peaks(frame, by="kind")
     with pytest.raises(sna.DataError, match="2 methods"):
-        factors.layer_peaks(pd.concat([frame, frame.assign(method="random")]))
+        zones.layer_peaks(pd.concat([frame, frame.assign(method="random")]))
     with pytest.raises(sna.DataError, match=r"'maths'.* single example"):
         alone = frame[(frame.example == 0) & (frame.split == "test")]
-        factors.layer_peaks(alone)
+        zones.layer_peaks(alone)
     with pytest.raises(sna.DataError, match=r"poetry_2.* is missing or infinite"):
-        factors.layer_peaks(frame[(frame.task != "poetry_2") | (frame.layer != 1)])
+        zones.layer_peaks(frame[(frame.task != "poetry_2") | (frame.layer != 1)])

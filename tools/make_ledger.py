@@ -22,8 +22,8 @@ from transformer_lens.model_bridge import TransformerBridge
 import make_results
 import snahelpers as sna
 from snahelpers import interference, sentiment
-from snahelpers.arms import arms, contrast, pairs, sweep_arms
-from snahelpers.evidence import layer_at
+from snahelpers.ledger.evidence import layer_at
+from snahelpers.sentiment import arms, contrast, pairs, sweep_arms
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE, PAGE = ROOT / ".cache" / "ledger", ROOT / "docs" / "claims.md"

@@ -17,13 +17,13 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplify import Amplification, amplify
 from snahelpers.choose import draw_of, matched_neurons, random_neurons, top_neurons
-from snahelpers.engines import CleanPass, is_exact, resume_from
 from snahelpers.errors import DataError
 from snahelpers.generate import write
 from snahelpers.lab.setting import OWN, Setting, all_tasks
 from snahelpers.measure import likeliest_tokens, measure, next_distribution, precise
 from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.readout import logits_by_row, neuron_table
+from snahelpers.sweep.engines import CleanPass, is_exact, resume_from
 from snahelpers.tasks import Example, Task, prompt_groups, token_id
 
 SHOWN_TOKENS = 7
@@ -96,9 +96,7 @@ class Bench:
         """The likeliest next tokens, before and after."""
         before = _probabilities(self._clean_pass(setting).logits)
         after = self._after(setting)
-        return likeliest_tokens(
-            self.model, before, after, always=setting.target, k=SHOWN_TOKENS - 1
-        )
+        return likeliest_tokens(self.model, before, after, always=setting.target, k=SHOWN_TOKENS)
 
     def control(self, setting: Setting, ids: list[int]) -> pd.DataFrame:
         """The same push on random neurons that are as loud: P of the tokens `ids`.

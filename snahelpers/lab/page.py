@@ -41,7 +41,8 @@ class Page:
         self.model_row = ModelRow(bench.model.cfg.model_name)
         self.controls = Controls(task, push)
         self.controls.fit(bench)
-        self.problem, self.summary, self.image = w.HTML(), w.HTML(), picture_frame(w)
+        self.problem, self.summary, self.outcome = w.HTML(), w.HTML(), w.HTML()
+        self.image = picture_frame(w)
         self.neurons, self.means = w.HTML(), w.HTML()
         self.write_button, self.texts = w.Button(description="Write"), w.HTML()
         self.links = w.HTML()
@@ -73,7 +74,7 @@ class Page:
         for i, name in enumerate(tabs):
             tab.set_title(i, name)
         parts = [self.model_row.page(), self.controls.page(), self.problem, self.summary]
-        page = w.VBox([w.HTML(STYLE), *parts, self.image, tab])
+        page = w.VBox([w.HTML(STYLE), *parts, self.image, self.outcome, tab])
         page.add_class("sna-lab")
         return page
 
@@ -103,8 +104,13 @@ class Page:
 
     def _show_control(self) -> None:
         if self.setting:
-            ids = self.tokens.id.tolist()
-            self._draw(self.setting, self.bench.control(self.setting, ids))
+            control = self.bench.control(self.setting, self.tokens.id.tolist())
+            self._draw(self.setting, control)
+            answer = self._answer(self.setting)
+            low, high = control.loc[answer.name, ["low", "high"]]
+            self.outcome.value = sentence(
+                f"{_title(self.setting, answer)}. Other neurons, as loud: {low:.3g} to {high:.3g}."
+            )
 
     def _show_neurons(self) -> None:
         if self.setting:
@@ -143,11 +149,12 @@ class Page:
             f"{base.entropy:.2f} nats. Zone {here} ({zone_prediction(here)})."
         )
 
+    def _answer(self, setting: Setting) -> pd.Series:
+        """The answer's row of the distribution."""
+        return self.tokens[self.tokens.token == setting.target].iloc[0]
+
     def _draw(self, setting: Setting, control: pd.DataFrame | None = None) -> None:
-        row = self.tokens[self.tokens.token == setting.target].iloc[0]
-        pushes = [f"{p.k} of layer {p.layer} × {p.multiplier:g}" for p in setting.pushes]
-        answer = f"P({setting.target.strip()}) {row.before:.3g} → {row.after:.3g}"
-        title = f"{' and '.join(pushes)}: {answer}"
+        title = _title(setting, self._answer(setting))
         self.bars.draw(self.tokens, setting.target, title, control)
         self.image.value = self.bars.to_png()
 
@@ -190,3 +197,9 @@ class Page:
             frame = self.bench.texts(self.controls.setting(self.bench))
             columns = ["model", "text", "perplexity", "repetition"]
             self.texts.value = table(frame[columns])
+
+
+def _title(setting: Setting, answer: pd.Series) -> str:
+    """What is amplified, and what becomes of the answer."""
+    pushes = " and ".join(f"{p.k} of layer {p.layer} × {p.multiplier:g}" for p in setting.pushes)
+    return f"{pushes}: P({setting.target.strip()}) {answer.before:.3g} → {answer.after:.3g}"

@@ -7,8 +7,8 @@ from tqdm.auto import tqdm
 
 from snahelpers.lab.bench import Bench
 from snahelpers.lab.setting import Push, Setting
-from snahelpers.runner import Job, Runner
 from snahelpers.sweep import PAPER_GRID, Grid
+from snahelpers.sweep.runner import Job, Runner
 from snahelpers.tasks import Example, Task
 
 # To two digits, as the page's slider can hold them.

@@ -13,7 +13,7 @@ from snahelpers.measure import next_token_change
 from snahelpers.tasks import Task
 from snahelpers.widgets.panel import Panel
 
-SHOWN_TOKENS = 6
+SHOWN_TOKENS = 7
 
 
 class Explorer(Panel):

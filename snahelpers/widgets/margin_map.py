@@ -8,9 +8,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers import plots
 from snahelpers.amplify import Amplification, amplify
-from snahelpers.arms import ARMS, arms
 from snahelpers.choose import random_neurons
-from snahelpers.sentiment import classify, compare, decide
+from snahelpers.sentiment import ARMS, arms, classify, compare, decide
 from snahelpers.widgets.panel import Panel
 
 MAX_MULTIPLIER, MAX_SHIFT = 12.0, 3.0

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from snahelpers import plots
-from snahelpers.noise import best_of_noise
+from snahelpers.controls.noise import best_of_noise
 from snahelpers.widgets.panel import Panel
 
 MEASURED = {"the prompts that chose it": "best_pct", "new prompts": "test_pct"}

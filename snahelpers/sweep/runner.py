@@ -12,8 +12,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
+from snahelpers.attribution import attributions
 from snahelpers.choose import METHODS, choose_neurons
-from snahelpers.engines import (
+from snahelpers.errors import DataError, ModelError, SNAError, check_choice
+from snahelpers.measure import describe
+from snahelpers.models import check_positions
+from snahelpers.neurons import mean_activations, output_norms
+from snahelpers.sweep.engines import (
     ENGINES,
     CleanPass,
     Configuration,
@@ -21,11 +26,6 @@ from snahelpers.engines import (
     bytes_per_prompt,
     is_exact,
 )
-from snahelpers.errors import DataError, ModelError, SNAError, check_choice
-from snahelpers.gradients import attributions
-from snahelpers.measure import describe
-from snahelpers.models import check_positions
-from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 Answer = Callable[[CleanPass, Sequence[Configuration]], Logits]

@@ -1,18 +1,66 @@
-"""Baseline and gain over tasks, with the facts of each task as what chance has drawn.
+"""How baseline and gain go together over tasks, and how sure that is (section 4.1).
 
-`zones.correlate` asks what other tasks would have given. Here the tasks stay, and each one's
-examples are drawn again: the baseline, the best configuration and its gain all follow from them.
+`correlate` asks what other tasks would have given. In `correlate_facts` the tasks stay, and each
+one's examples are drawn again: the baseline, the best configuration and its gain all follow from
+them.
 """
+
+import math
+import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from snahelpers.errors import check_range
-from snahelpers.sweep import task_level
-from snahelpers.zones import CONFIGURATION, MIDDLE_95, TASK, check_table, select_rows, summarize
+from snahelpers.sweep import CONFIGURATION, TASK, task_level
+from snahelpers.zones.metrics import (
+    MIDDLE_95,
+    check_table,
+    finite_tasks,
+    select_rows,
+    summarize,
+)
 
-OUTCOMES = ("best_pct", "best_logodds", "test_pct", "test_logodds")
+FACT_OUTCOMES = ("best_pct", "best_logodds", "test_pct", "test_logodds")
+
+
+def correlate(
+    summary: pd.DataFrame,
+    *,
+    outcomes: Sequence[str] = ("mean_pct", "best_pct", "mean_logodds", "best_logodds"),
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How baseline P goes with improvement over tasks (section 4.1), and without each domain.
+
+    The bootstrap takes tasks as independent; tasks of one domain are not: see left_out. Intervals
+    are percentiles: BCa is undefined where every resample gives the same (monotone tasks).
+
+    Returns:
+        One row an outcome, a statistic (pearson, spearman) and a domain left_out ("" for none):
+        n (tasks with a finite outcome), value, p (two-sided, by the t distribution), low and high
+        (95 %, for "" only). NaN where fewer than 3 tasks are left or nothing varies.
+
+    Raises:
+        DataError: fewer than 3 tasks, several models or methods, or a column is missing.
+    """
+    rows, columns = [], "outcome statistic left_out n value p low high".split()
+    for outcome in outcomes:
+        tasks = finite_tasks(summary, outcome, 3)
+        draws = np.random.default_rng(seed).integers(len(tasks), size=(n_resamples, len(tasks)))
+        for statistic in ("pearson", "spearman"):
+            for domain in ["", *tasks.domain.unique()]:
+                part = tasks[tasks.domain != domain] if domain else tasks
+                x, y = part.p_base.to_numpy(), part[outcome].to_numpy()
+                value, p = _correlation(x, y, statistic)
+                low = high = math.nan
+                if not domain and np.isfinite(value):
+                    resampled, _ = _correlation(x[draws], y[draws], statistic)
+                    low, high = np.nanquantile(resampled, MIDDLE_95)
+                rows.append((outcome, statistic, domain, len(part), value, p, low, high))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def correlate_facts(frame: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -45,7 +93,7 @@ def correlate_facts(frame: pd.DataFrame, *, n_resamples: int = 1000, seed: int =
     ]
     baselines = np.stack([part["p_base"] for part in parts], axis=1)
     rows = []
-    for outcome in OUTCOMES:
+    for outcome in FACT_OUTCOMES:
         gains = np.stack([part[outcome] for part in parts], axis=1)
         ranks = (stats.rankdata(x, axis=1) for x in (baselines, gains))
         drawn = stats.pearsonr(*ranks, axis=1).statistic
@@ -53,6 +101,17 @@ def correlate_facts(frame: pd.DataFrame, *, n_resamples: int = 1000, seed: int =
         facts = len(frame[["task", "example"]].drop_duplicates())
         rows.append((outcome, len(parts), facts, value, *np.nanquantile(drawn, MIDDLE_95)))
     return pd.DataFrame(rows, columns="outcome n facts value low high".split())
+
+
+def _correlation(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple:
+    """Along the last axis, with its p; NaN, and no warning, for 2 tasks or where nothing varies."""
+    if x.shape[-1] < 3:
+        return math.nan, math.nan
+    if statistic == "spearman":
+        x, y = stats.rankdata(x, axis=-1), stats.rankdata(y, axis=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        return tuple(stats.pearsonr(x, y, axis=-1))
 
 
 def _resampled(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from snahelpers import interference
 from snahelpers.errors import DataError
-from snahelpers.evidence import PAPER_LAST, as_table, exact, less_of
+from snahelpers.ledger.evidence import PAPER_LAST, as_table, exact, less_of
 from snahelpers.zones import check_table
 
 

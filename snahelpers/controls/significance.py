@@ -8,11 +8,10 @@ import pandas as pd
 from scipy import stats
 
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
+from snahelpers.sweep import CONFIGURATION, TASK
 from snahelpers.tasks import SPLITS
-from snahelpers.zones import MIDDLE_95
+from snahelpers.zones import MIDDLE_95, check_table
 
-TASK = ["model", "method", "task"]
-CONFIGURATION = ["layer", "n_neurons", "multiplier"]
 AT_ONCE = 500  # sign flips: with 2,016 configurations 8 MB
 N_RESAMPLES = 10_000
 ROUNDING = 1e-9  # the same sum in another order is still the same
@@ -50,12 +49,7 @@ def max_t(
     """
     check_choice("split", split, SPLITS)
     check_range("n_flips", n_flips, 1, 10**9)
-    needed = [*TASK, *CONFIGURATION, "split", "example", "delta_logodds"]
-    if missing := [column for column in needed if column not in frame]:
-        raise DataError(
-            f"The table has no column {', '.join(missing)}: expected is what sweep returns with "
-            "per_example=True."
-        )
+    check_table(frame, [*TASK, *CONFIGURATION, "split", "example", "delta_logodds"])
     rows = frame[frame.split == split]
     if rows.empty:
         raise DataError(f"The table has no {split!r} rows: sweep that split too, or name another.")

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from snahelpers.errors import DataError
-from snahelpers.sweep import KEYS
-from snahelpers.zones import GROUPS, MIDDLE_95, TASK, check_table, finite_tasks, select_rows
+from snahelpers.sweep import KEYS, TASK
+from snahelpers.zones.metrics import GROUPS, MIDDLE_95, check_table, finite_tasks, select_rows
 
 PAPER_SHARES = {"baseline": 0.58, "layer": 0.28, "domain": 0.14, "unexplained": math.nan}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from snahelpers.style import GREY, ORANGE, STYLE, WIDTH, axes
+from snahelpers.plots.style import GREY, ORANGE, STYLE, WIDTH, axes
 
 
 def matrices(

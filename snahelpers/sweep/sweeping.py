@@ -1,82 +1,25 @@
-"""The paper's parameter sweep (section 3.3): every layer, neuron count and multiplier, on tasks.
+"""What a sweep runs and what comes out; how it is run fast is the business of `engines`."""
 
-`sweep` says what is run and what comes out; how it is run fast is the business of `engines`.
-"""
-
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import DataError, SNAError, check_range, did_you_mean
-from snahelpers.results import Results, digest, fingerprint
-from snahelpers.runner import Job, Runner
+from snahelpers.errors import DataError, check_range, did_you_mean
+from snahelpers.sweep.grid import PAPER_GRID, Grid
+from snahelpers.sweep.results import Results, digest, fingerprint
+from snahelpers.sweep.runner import Job, Runner
 from snahelpers.tasks import SPLITS, Task, load_neutral, load_tasks
 
-KEYS = [
-    *("model", "task", "domain", "difficulty", "split", "method"),
-    *("layer", "n_neurons", "multiplier"),
-]
+TASK, CONFIGURATION = ["model", "method", "task"], ["layer", "n_neurons", "multiplier"]
+KEYS = ["model", "task", "domain", "difficulty", "split", "method", *CONFIGURATION]
 OUTCOMES = [
     *("p_base", "p_post", "pct_improvement", "delta_logodds"),
     *("rank_base", "rank_post", "entropy_base", "entropy_post"),
 ]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Which configurations a sweep runs: all of layers × counts × multipliers.
-
-    Attributes:
-        layers: Which layers, or None for every layer of the model.
-        counts: How many of the chosen neurons.
-        multipliers: What their activations are multiplied by. By default the paper's twelve.
-
-    Raises:
-        SNAError: a part is empty or names a value twice, a count is not at least 1, or a
-            multiplier is negative or not finite.
-    """
-
-    layers: Sequence[int] | None = None
-    counts: Sequence[int] = (3, 5, 8, 10, 15, 20, 25)
-    multipliers: Sequence[float] = tuple(np.linspace(1.1, 2.4, 12).tolist())
-
-    def __post_init__(self) -> None:
-        """Check what needs no model, and keep plain tuples."""
-        for name in ("layers", "counts", "multipliers"):
-            values = getattr(self, name)
-            if values is None and name == "layers":
-                continue
-            values = tuple(np.atleast_1d(values).tolist())
-            if not values or len(set(values)) < len(values):
-                raise SNAError(f"The grid's {name} are {values}: expected one or more, each once.")
-            object.__setattr__(self, name, values)
-        for count in self.counts:
-            check_range("The grid's count", count, 1, 10**9)
-        for multiplier in self.multipliers:
-            if not math.isfinite(multiplier) or multiplier < 0:
-                raise SNAError(
-                    f"The grid's multiplier {multiplier!r} is not a finite number of at least 0."
-                )
-
-    @classmethod
-    def extended(cls) -> "Grid":
-        """The paper's grid and the larger multipliers that it mentions elsewhere (up to 12)."""
-        return cls(multipliers=(*cls.multipliers, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0))
-
-    def configurations(self) -> list[tuple[int, float]]:
-        """Every (count, multiplier) of one layer, in the order of the frame."""
-        return list(product(self.counts, self.multipliers))
-
-
-PAPER_GRID = Grid()
 
 
 def sweep(

@@ -9,10 +9,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from snahelpers.style import DPI, GREY, ORANGE, STYLE, WIDTH
+from snahelpers.plots.style import DPI, GREY, ORANGE, STYLE, WIDTH
 
 LIMITS = (0.05, 0.1, 0.25, 0.5, 1.0)  # of the axis: few, so that a slider does not make it jitter
-PLOT = (0.16, 0.16, 0.81, 0.74)  # left, bottom, width, height in the figure: fixed, hence fast
+# Where the bars are is fixed, hence fast: shares of the width, and inches of the height.
+LEFT, BARS_WIDTH = 0.16, 0.81
+ROW, BELOW, LEGEND, TITLE = 0.42, 0.6, 0.3, 0.3
 
 
 class TokenBars:
@@ -28,23 +30,29 @@ class TokenBars:
     def __init__(self, rows: int, *, control: bool = False) -> None:
         self.places, nothing = np.arange(rows), np.zeros(rows)
         with mpl.rc_context(STYLE):
-            self.figure = Figure(figsize=(WIDTH, 0.42 * rows + 1.2), dpi=DPI)
-            self.ax = ax = self.figure.add_axes(PLOT)
+            height = BELOW + ROW * rows + LEGEND + TITLE
+            self.figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+            place = (LEFT, BELOW / height, BARS_WIDTH, ROW * rows / height)
+            self.ax = ax = self.figure.add_axes(place)
         self.before = ax.barh(self.places - 0.2, nothing, 0.38, color=GREY, label="before")
         self.after = ax.barh(self.places + 0.2, nothing, 0.38, color=ORANGE, label="after")
         ends = dict(color="black", lw=1.5)
         self.range = ax.hlines(self.places + 0.2, nothing, nothing, **ends)
-        name = "random neurons" if control else None
-        [self.mean] = ax.plot([], [], "|", ms=11, mew=2, color="black", label=name)
+        [self.mean] = ax.plot([], [], "|", ms=11, mew=2, color="black", label="random neurons")
         ax.set(xlabel="probability of being the next token", ylim=(rows - 0.5, -0.5))
         self.names = [
             ax.text(-0.015, y, "", transform=ax.get_yaxis_transform(), ha="right", va="center")
             for y in self.places
         ]
         ax.set_yticks([])
+        explained = [self.before, self.after, *([self.mean] if control else [])]
+        ax.legend(
+            handles=explained, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0,
+            frameon=False,
+        )  # fmt: skip
         # Given its place, the title is not fitted around everything else at each draw.
-        self.title = ax.set_title("", loc="left", size=11, y=1.01, parse_math=False)
-        ax.legend(loc="lower right", frameon=False)
+        above = 1 + LEGEND / (ROW * rows)
+        self.title = ax.set_title("", loc="left", size=11, y=above, parse_math=False)
         self.still: dict[float, object] = {}  # what does not move, painted, for each limit
         self.named: tuple[tuple, object] | None = None  # the newest names and what lies below them
 

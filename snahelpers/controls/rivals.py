@@ -16,7 +16,11 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import choose_neurons
-from snahelpers.engines import (
+from snahelpers.controls.learning import learn_factors
+from snahelpers.errors import DataError
+from snahelpers.measure import precise
+from snahelpers.neurons import mean_residuals
+from snahelpers.sweep.engines import (
     CleanPass,
     Configuration,
     Logits,
@@ -24,11 +28,7 @@ from snahelpers.engines import (
     batched_factors,
     resume_from,
 )
-from snahelpers.errors import DataError
-from snahelpers.gradients import learn_factors
-from snahelpers.measure import precise
-from snahelpers.neurons import mean_residuals
-from snahelpers.runner import Answer, Job, Runner
+from snahelpers.sweep.runner import Answer, Job, Runner
 
 Number = Callable[[CleanPass, Sequence[Configuration]], Float[Tensor, "config batch"]]
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; confidences beyond these have no better match

@@ -12,8 +12,8 @@ from typing import Literal
 import pandas as pd
 from transformer_lens.model_bridge import TransformerBridge
 
+from snahelpers.controls.rivals import RIVALS
 from snahelpers.errors import check_choice
-from snahelpers.rivals import RIVALS
 from snahelpers.sweep import PAPER_GRID, Grid, run
 from snahelpers.tasks import SPLITS, Task
 

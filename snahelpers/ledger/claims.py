@@ -75,7 +75,7 @@ def ledger(model_name: str, *measured: pd.DataFrame) -> pd.DataFrame:
         if missing := [column for column in MEASURED if column not in table]:
             raise DataError(
                 f"A measured table has no column {', '.join(missing)}: expected is what the "
-                "functions of snahelpers.evidence and side_evidence return."
+                "functions of snahelpers.ledger return."
             )
     found = pd.concat(measured) if measured else pd.DataFrame(columns=MEASURED)
     found = found.reindex(columns=[*MEASURED, "on"])

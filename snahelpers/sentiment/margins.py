@@ -14,23 +14,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.errors import DataError
 from snahelpers.measure import next_logits
-from snahelpers.sst2 import load_sst2
 from snahelpers.tasks import prompt_groups, token_id
 from snahelpers.zones import zone
-
-__all__ = [
-    "LABELS",
-    "MARGIN_HIGH",
-    "MARGIN_LOW",
-    "PROMPT",
-    "classify",
-    "compare",
-    "decide",
-    "label_bias",
-    "label_ids",
-    "load_sst2",
-    "prompts",
-]
 
 LABELS = ("positive", "negative")
 PROMPT = "Review: {} Sentiment:"

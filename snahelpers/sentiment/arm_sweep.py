@@ -14,10 +14,10 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import contrastive_neurons
-from snahelpers.engines import CleanPass, batched, is_exact, resume
 from snahelpers.errors import check_range
 from snahelpers.neurons import differential_activation
-from snahelpers.sentiment import LABELS, decide, label_ids, prompts
+from snahelpers.sentiment.margins import LABELS, decide, label_ids, prompts
+from snahelpers.sweep.engines import CleanPass, batched, is_exact, resume
 from snahelpers.tasks import prompt_groups
 
 ARMS = ("positive", "negative", "both")

@@ -1,4 +1,4 @@
-"""A DataFrame in, a matplotlib figure out; `show` displays it with its alt text."""
+"""Figures of any table: lines, points, bars, a heat map, peaks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,40 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from snahelpers.matrix_plots import beside_random, matrices
-from snahelpers.style import CYCLE, DPI, GREY, ORANGE, WIDTH, axes, show, to_png
-from snahelpers.token_plots import TokenBars, next_tokens, visible
-from snahelpers.zone_plots import (
-    confidence_and_gain,
-    dumbbells,
-    margins,
-    paper_claim,
-    shade_zones,
-)
-
-__all__ = [
-    "DPI",
-    "WIDTH",
-    "TokenBars",
-    "axes",
-    "bars",
-    "beside_random",
-    "confidence_and_gain",
-    "dumbbells",
-    "heatmap",
-    "lines",
-    "margins",
-    "matrices",
-    "next_tokens",
-    "paper_claim",
-    "peaks",
-    "scatter",
-    "scores_by_layer",
-    "shade_zones",
-    "show",
-    "to_png",
-    "visible",
-]
+from snahelpers.plots.style import CYCLE, GREY, ORANGE, WIDTH, axes
 
 
 def lines(

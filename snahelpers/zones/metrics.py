@@ -1,18 +1,15 @@
 """The paper's metrics and zones (sections 3.4 to 5.1): a sweep's table in, small tables out."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from snahelpers.errors import DataError, SNAError
-from snahelpers.sweep import KEYS, OUTCOMES
+from snahelpers.sweep import CONFIGURATION, KEYS, OUTCOMES, TASK
 
 LOW, HIGH = 0.07, 0.10  # of baseline P, for GPT-2 Medium
-TASK, CONFIGURATION = ["model", "method", "task"], ["layer", "n_neurons", "multiplier"]
 MIDDLE_95 = (0.025, 0.975)
 # In the frame's order, missing labels included, also where labels are pandas' categories.
 GROUPS = {"sort": False, "observed": True, "dropna": False}
@@ -69,78 +66,6 @@ def summarize(frame: pd.DataFrame, *, low: float = LOW, high: float = HIGH) -> p
     return table
 
 
-def correlate(
-    summary: pd.DataFrame,
-    *,
-    outcomes: Sequence[str] = ("mean_pct", "best_pct", "mean_logodds", "best_logodds"),
-    n_resamples: int = 10_000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """How baseline P goes with improvement over tasks (section 4.1), and without each domain.
-
-    The bootstrap takes tasks as independent; tasks of one domain are not: see left_out. Intervals
-    are percentiles: BCa is undefined where every resample gives the same (monotone tasks).
-
-    Returns:
-        One row an outcome, a statistic (pearson, spearman) and a domain left_out ("" for none):
-        n (tasks with a finite outcome), value, p (two-sided, by the t distribution), low and high
-        (95 %, for "" only). NaN where fewer than 3 tasks are left or nothing varies.
-
-    Raises:
-        DataError: fewer than 3 tasks, several models or methods, or a column is missing.
-    """
-    rows, columns = [], "outcome statistic left_out n value p low high".split()
-    for outcome in outcomes:
-        tasks = finite_tasks(summary, outcome, 3)
-        draws = np.random.default_rng(seed).integers(len(tasks), size=(n_resamples, len(tasks)))
-        for statistic in ("pearson", "spearman"):
-            for domain in ["", *tasks.domain.unique()]:
-                part = tasks[tasks.domain != domain] if domain else tasks
-                x, y = part.p_base.to_numpy(), part[outcome].to_numpy()
-                value, p = _correlation(x, y, statistic)
-                low = high = math.nan
-                if not domain and np.isfinite(value):
-                    resampled, _ = _correlation(x[draws], y[draws], statistic)
-                    low, high = np.nanquantile(resampled, MIDDLE_95)
-                rows.append((outcome, statistic, domain, len(part), value, p, low, high))
-    return pd.DataFrame(rows, columns=columns)
-
-
-def calibrate_zones(
-    summary: pd.DataFrame, *, outcome: str = "mean_pct", n_resamples: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Zone edges for another model: those that best explain its tasks' ranks in `outcome`.
-
-    Of all pairs of geometric midpoints between neighbouring baselines, the one whose zones' mean
-    ranks leave the least squared error; equal edges leave Zone 2 empty.
-
-    Returns:
-        Rows low and high; columns edge, value, ci_low and ci_high (95 %, tasks resampled), paper,
-        r2, and p: how often the best edges for shuffled outcomes explain as much (few tasks are
-        explained well even in noise).
-
-    Raises:
-        DataError: fewer than 4 tasks, all of one baseline, or several models or methods.
-    """
-    tasks, rng = (
-        finite_tasks(summary, outcome, 4).sort_values("p_base"),
-        np.random.default_rng(seed),
-    )
-    p, y = tasks.p_base.clip(lower=1e-12).to_numpy(), tasks[outcome].to_numpy()
-    if p[0] == p[-1]:
-        raise DataError(
-            f"All {len(p)} tasks have a baseline P of {p[0]}, and an edge lies between two: add "
-            "tasks of other baselines."
-        )
-    value, r2 = _best_edges(p, y)
-    draws = np.sort(rng.integers(len(p), size=(n_resamples, len(p))))  # sorted: p stays ascending
-    edges = [_best_edges(p[draw], y[draw])[0] for draw in draws if p[draw[0]] < p[draw[-1]]]
-    low, high = np.quantile(edges, MIDDLE_95, axis=0)
-    hits = sum(_best_edges(p, rng.permutation(y))[1] >= r2 for _ in draws)
-    columns = {"value": value, "ci_low": low, "ci_high": high, "paper": (LOW, HIGH), "r2": r2}
-    return pd.DataFrame({"edge": ["low", "high"], **columns, "p": (1 + hits) / (1 + n_resamples)})
-
-
 def check_table(
     frame: pd.DataFrame, columns: Sequence[str], *, one_sweep: bool = False
 ) -> pd.DataFrame:
@@ -191,27 +116,3 @@ def finite_tasks(summary: pd.DataFrame, outcome: str, at_least: int) -> pd.DataF
             f"{len(table)} tasks have a finite {outcome}: at least {at_least} are needed."
         )
     return table
-
-
-def _correlation(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple:
-    """Along the last axis, with its p; NaN, and no warning, for 2 tasks or where nothing varies."""
-    if x.shape[-1] < 3:
-        return math.nan, math.nan
-    if statistic == "spearman":
-        x, y = stats.rankdata(x, axis=-1), stats.rankdata(y, axis=-1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        return tuple(stats.pearsonr(x, y, axis=-1))
-
-
-def _best_edges(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """The two edges between ascending p that explain the ranks of y best, and their R²."""
-    ranks, cuts = stats.rankdata(y), np.flatnonzero(np.diff(p)) + 1  # never between equal p
-    sums = np.append(0, (ranks - ranks.mean()).cumsum())
-    i, j = cuts[np.stack(np.triu_indices(len(cuts)))]
-    bounds = np.stack([0 * i, i, j, 0 * j + len(p)])
-    between = (np.diff(sums[bounds], axis=0) ** 2 / np.diff(bounds, axis=0).clip(1)).sum(axis=0)
-    r2 = (between / max(((ranks - ranks.mean()) ** 2).sum(), 1)).round(9)
-    best = np.lexsort((j - i, -r2))[0]  # of equals the pair with the smallest Zone 2
-    edges = np.sqrt(p[[i[best], j[best]]] * p[[i[best] - 1, j[best] - 1]])
-    return edges, r2[best]

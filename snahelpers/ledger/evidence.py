@@ -14,9 +14,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from snahelpers.factors import decompose, layer_peaks
-from snahelpers.permutation import N_RESAMPLES, bootstrap_mean
-from snahelpers.zones import MIDDLE_95, correlate, finite_tasks, select_rows, summarize
+from snahelpers.controls.significance import N_RESAMPLES, bootstrap_mean
+from snahelpers.zones import (
+    MIDDLE_95,
+    correlate,
+    decompose,
+    finite_tasks,
+    layer_peaks,
+    select_rows,
+    summarize,
+)
 
 PAPER_LAST = 23  # the last layer of GPT-2 Medium
 Numbers = dict[str, tuple[float, float, float, int]]  # value, low, high, n by measure

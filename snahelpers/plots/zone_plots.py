@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snahelpers.style import BLUE, CYCLE, GREEN, GREY, ORANGE, PINK, WIDTH, YELLOW, axes
+from snahelpers.plots.style import BLUE, CYCLE, GREEN, GREY, ORANGE, PINK, WIDTH, YELLOW, axes
 from snahelpers.zones import HIGH, LOW
 
 COLOURS = {1: YELLOW, 2: PINK, 3: GREEN}  # of the zones

@@ -13,13 +13,13 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import METHODS as CHOICES
-from snahelpers.controls import rival_sweep
+from snahelpers.controls.rival_sweep import rival_sweep
+from snahelpers.controls.rivals import RIVALS, SEEDED
+from snahelpers.controls.significance import bootstrap_mean, flip_signs, holm
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
-from snahelpers.permutation import bootstrap_mean, flip_signs, holm
-from snahelpers.rivals import RIVALS, SEEDED
-from snahelpers.sweep import PAPER_GRID, Grid, sweep, task_level
+from snahelpers.sweep import CONFIGURATION, PAPER_GRID, TASK, Grid, sweep, task_level
 from snahelpers.tasks import Task, load_neutral
-from snahelpers.zones import CONFIGURATION, TASK, check_table, summarize
+from snahelpers.zones import check_table, summarize
 
 AMPLIFIED = "differential"
 METHODS = (*CHOICES, *RIVALS)
