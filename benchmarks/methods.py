@@ -20,6 +20,7 @@ from snahelpers.checkpoints import locate
 from snahelpers.choose import top_neurons
 from snahelpers.models import fuse_gelu, is_bos, neuron_site
 from snahelpers.neurons import mean_activations
+from snahelpers.sweep import Readings
 from snahelpers.sweep.engines import CleanPass, Configuration
 from snahelpers.sweep.runner import Job, Runner
 from snahelpers.tasks import SPLITS
@@ -177,8 +178,8 @@ class Ours:
     def forget(self) -> None:
         """Drop the clean pass, which is made when it is needed and kept for further layers."""
         self.runner = Runner(
-            self.given.model, [self.given.job], [], ["The cat sat."], method="differential",
-            seed=0, positions="all", engine="resume", memory_gb=1.0,
+            Readings(self.given.model, ["The cat sat."], "all"), [self.given.job], [],
+            method="differential", seed=0, engine="resume", memory_gb=1.0,
         )  # fmt: skip
         self.runner.neurons[self.given.job] = self.given.neurons  # so that none are chosen
 

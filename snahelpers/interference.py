@@ -18,7 +18,7 @@ from snahelpers.amplify import Amplification, amplify
 from snahelpers.choose import draw_of, matched_neurons
 from snahelpers.errors import DataError, check_range
 from snahelpers.measure import measure, token_losses
-from snahelpers.neurons import mean_activations, output_norms
+from snahelpers.neurons import layer_output_norms, mean_activations
 from snahelpers.tasks import Task, prompt_groups
 from snahelpers.zones import GROUPS, MIDDLE_95, select_rows
 
@@ -153,7 +153,7 @@ def matched(
 ) -> Amplification:  # fmt: skip
     """The same amplification of random other neurons that write as much where `means` are from."""
     layer = amplification.layer
-    sizes = (means.abs() * output_norms(model))[layer]
+    sizes = means[layer].abs() * layer_output_norms(model, layer)
     neurons = torch.tensor(amplification.neurons)
     return replace(amplification, neurons=matched_neurons(neurons, sizes, draw_of(layer, seed)))
 

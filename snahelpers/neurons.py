@@ -76,7 +76,12 @@ def differential_activation(
 
 def output_norms(model: TransformerBridge) -> Float[Tensor, "layer d_mlp"]:
     """How long the vector is that each neuron adds to the residual stream when it fires by 1."""
-    norms = torch.stack([block.mlp.W_out.norm(dim=-1) for block in model.blocks])
+    return torch.stack([layer_output_norms(model, i) for i in range(model.cfg.n_layers)])
+
+
+def layer_output_norms(model: TransformerBridge, layer: int) -> Float[Tensor, " d_mlp"]:
+    """The `output_norms` of one layer."""
+    norms = model.blocks[layer].mlp.W_out.norm(dim=-1)
     return norms.to(torch.promote_types(norms.dtype, torch.float32)).cpu()
 
 

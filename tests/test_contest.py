@@ -1,6 +1,5 @@
 """Every method gets its own best configuration; who wins is judged on the same new prompts."""
 
-import importlib
 import itertools
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy import stats
 import factory
 import snahelpers as sna
 from snahelpers.controls.contest import METHODS
+from snahelpers.controls.rivals import RIVALS
 
 TASK = factory.task()
 TWO = [TASK, factory.task("other", factory.PROMPTS[::-1], factory.TARGETS[::-1])]
@@ -59,9 +59,7 @@ def test_a_stopped_contest_goes_on_and_gives_the_same(tmp_path, monkeypatch):
     methods = ("differential", "matched", "steering")
     whole = held(methods=methods)
     with monkeypatch.context() as patched:
-        # The module: as an attribute, `controls.contest` is the function.
-        module = importlib.import_module("snahelpers.controls.contest")
-        patched.setattr(module, "rival_sweep", None)  # stops at "steering"
+        patched.setitem(RIVALS, "steering", None)  # stops there
         with pytest.raises(TypeError):
             held(methods=methods, out=tmp_path)
     names = {"differential-0.parquet", "matched-0.parquet", "matched-1.parquet"}

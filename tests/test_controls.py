@@ -14,6 +14,7 @@ import snahelpers as sna
 from snahelpers.controls.learning import learn_factors
 from snahelpers.controls.rivals import COLDEST, HOTTEST, RIVALS, fit_temperature
 from snahelpers.controls.significance import flip_signs
+from snahelpers.sweep import Readings
 from snahelpers.sweep.runner import Job, Runner
 
 DOUBLE, SINGLE = torch.float64, torch.float32
@@ -36,8 +37,8 @@ def fitted(model, method, positions="all", layer=1):
     """What a rival fits to each configuration, and the neurons that it is set against."""
     job = Job(model, TASK, ["test"])
     runner = RIVALS[method](
-        model, [job], GRID.configurations(), NEUTRAL,
-        method=method, seed=0, positions=positions, engine="auto", memory_gb=1.0,
+        Readings(model, NEUTRAL, positions), [job], GRID.configurations(),
+        method=method, seed=0, engine="auto", memory_gb=1.0,
     )  # fmt: skip
     with torch.no_grad():
         runner._prepare()

@@ -13,12 +13,12 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.choose import METHODS as CHOICES
-from snahelpers.controls.rival_sweep import rival_sweep
 from snahelpers.controls.rivals import RIVALS, SEEDED
 from snahelpers.controls.significance import bootstrap_mean, flip_signs, holm
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
-from snahelpers.sweep import CONFIGURATION, PAPER_GRID, TASK, Grid, sweep, task_level
-from snahelpers.tasks import Task, load_neutral
+from snahelpers.sweep import CONFIGURATION, PAPER_GRID, TASK, Grid, Readings, run, task_level
+from snahelpers.sweep.runner import Runner
+from snahelpers.tasks import SPLITS, Task
 from snahelpers.zones import check_table, summarize
 
 AMPLIFIED = "differential"
@@ -66,14 +66,16 @@ def contest(
         raise SNAError("methods is empty: name at least one.")
     for method in methods:
         check_choice("method", method, METHODS)
-    neutral = load_neutral() if neutral is None else neutral
-    settings = dict(neutral=neutral, per_example=True, memory_gb=memory_gb, progress=False)
+    readings = Readings(model, neutral, "all")
+    settings = dict(split=SPLITS, per_example=True, engine="auto", memory_gb=memory_gb)
     rounds = [(name, draw) for name in methods for draw in range(draws if name in DRAWN else 1)]
     parts = []
     for method, draw in tqdm(rounds, unit="sweep", disable=not progress):
-        run = rival_sweep if method in RIVALS else sweep
         file = None if out is None else Path(out) / f"{method}-{draw}.parquet"
-        frame = run(model, tasks, grid, method=method, seed=draw, out=file, **settings)
+        frame = run(
+            RIVALS.get(method, Runner), readings, tasks, grid, method=method, seed=draw, out=file,
+            progress=False, **settings,
+        )  # fmt: skip
         parts.append(winners(frame).assign(draw=draw))
     return pd.concat(parts, ignore_index=True)
 

@@ -14,7 +14,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.controls.rivals import RIVALS
 from snahelpers.errors import check_choice
-from snahelpers.sweep import PAPER_GRID, Grid, run
+from snahelpers.sweep import PAPER_GRID, Grid, Readings, run
 from snahelpers.tasks import SPLITS, Task
 
 
@@ -73,7 +73,7 @@ def rival_sweep(
     """
     check_choice("method", method, tuple(RIVALS))
     return run(
-        RIVALS[method], model, tasks, grid,
-        split=split, neutral=neutral, method=method, seed=seed, positions=positions,
-        per_example=per_example, engine="auto", memory_gb=memory_gb, out=out, progress=progress,
+        RIVALS[method], Readings(model, neutral, positions), tasks, grid, split=split,
+        method=method, seed=seed, per_example=per_example, engine="auto", memory_gb=memory_gb,
+        out=out, progress=progress,
     )  # fmt: skip

@@ -5,7 +5,7 @@ Each is fitted on "select" prompts and measured like the amplification itself.
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 
 import pandas as pd
 import torch
@@ -19,7 +19,6 @@ from snahelpers.choose import choose_neurons
 from snahelpers.controls.learning import learn_factors
 from snahelpers.errors import DataError
 from snahelpers.measure import precise
-from snahelpers.neurons import mean_residuals
 from snahelpers.sweep.engines import (
     CleanPass,
     Configuration,
@@ -126,16 +125,9 @@ class Steering(_Rival):
     def _directions(self, job: Job) -> Float[Tensor, "layer d_model"]:
         """Of every layer, from one pass over the prompts; kept for the task's other layers."""
         if self.directions[0] is not job:
-            on_task = self._on(job.task.split("select").prompts)
-            self.directions = (job, on_task - self._on_neutral)
+            read = self.readings
+            self.directions = (job, read.residuals(job.task) - read.neutral_residuals)
         return self.directions[1]
-
-    def _on(self, texts: Sequence[str]) -> Float[Tensor, "layer d_model"]:
-        return mean_residuals(self.model, texts, positions=self.positions)
-
-    @cached_property
-    def _on_neutral(self) -> Float[Tensor, "layer d_model"]:
-        return self._on(self.neutral)
 
     def _apply(
         self, clean: CleanPass, layer: int, fitted: Float[Tensor, "config d_model"]

@@ -23,7 +23,8 @@ from snahelpers.lab.setting import OWN, Setting, all_tasks
 from snahelpers.measure import likeliest_tokens, measure, next_distribution, precise
 from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.readout import logits_by_row, neuron_table
-from snahelpers.sweep.engines import CleanPass, is_exact, resume_from
+from snahelpers.sweep.engines import CleanPass, resume_from
+from snahelpers.sweep.exactness import is_exact
 from snahelpers.tasks import Example, Task, prompt_groups, token_id
 
 SHOWN_TOKENS = 7

@@ -7,7 +7,7 @@ from tqdm.auto import tqdm
 
 from snahelpers.lab.bench import Bench
 from snahelpers.lab.setting import Push, Setting
-from snahelpers.sweep import PAPER_GRID, Grid
+from snahelpers.sweep import PAPER_GRID, Grid, Readings
 from snahelpers.sweep.runner import Job, Runner
 from snahelpers.tasks import Example, Task
 
@@ -30,9 +30,9 @@ def search(bench: Bench, setting: Setting, grid: Grid = GRID) -> Iterator[pd.Dat
     asked = Example(setting.prompt, setting.target, "test")
     job = Job(bench.model, Task(setting.task, "", "", (*chosen_by, asked)), ["test"])
     runner = Runner(
-        bench.model, [job], grid.configurations(), setting.reference,
-        method="random" if setting.source == "random" else "differential", seed=0,
-        positions=setting.positions, engine="auto", memory_gb=1.0,
+        Readings(bench.model, setting.reference, setting.positions), [job], grid.configurations(),
+        method="random" if setting.source == "random" else "differential", seed=0, engine="auto",
+        memory_gb=1.0,
     )  # fmt: skip
     with tqdm(disable=True) as silent:  # the page has a bar of its own
         for layer in range(bench.n_layers):

@@ -17,7 +17,8 @@ from snahelpers.choose import contrastive_neurons
 from snahelpers.errors import check_range
 from snahelpers.neurons import differential_activation
 from snahelpers.sentiment.margins import LABELS, decide, label_ids, prompts
-from snahelpers.sweep.engines import CleanPass, batched, is_exact, resume
+from snahelpers.sweep.engines import CleanPass, batched, resume
+from snahelpers.sweep.exactness import inexact_at
 from snahelpers.tasks import prompt_groups
 
 ARMS = ("positive", "negative", "both")
@@ -72,10 +73,9 @@ def sweep_arms(
     orders = [(("positive", "both"), pairs), (("negative",), pairs.roll(k, dims=1))]
     keys = [(arm, layer, m) for layer in layers for m in multipliers for arm in ARMS]
     diffs = {key: np.empty(len(sentences)) for key in keys}
-    engine = None
-    for places, tokens in prompt_groups(model, prompts(sentences)):
-        if engine is not batched:
-            engine = _engine(model, tokens[:2], pairs, layers, max(multipliers))
+    groups = list(prompt_groups(model, prompts(sentences)))
+    engine = _engine(model, groups, pairs, layers, max(multipliers))
+    for places, tokens in groups:
         for names, order in orders:
             clean = CleanPass(model, tokens, order, "all")
             counts = dict(zip(names, (k, 2 * k), strict=False))
@@ -88,10 +88,12 @@ def sweep_arms(
     return {key: decide(diff) for key, diff in diffs.items()}
 
 
-def _engine(model, tokens, pairs, layers, multiplier):
-    """The fastest engine, if it agrees with the plain one on these prompts."""
-    clean = CleanPass(model, tokens, pairs, "all")
-    targets = torch.tensor(label_ids(model)[:1] * len(tokens), device=tokens.device)
-    strongest = (pairs.shape[1], multiplier)
-    exact = all(is_exact(model, clean, layer, strongest, targets) for layer in layers)
-    return resume if exact else batched
+def _engine(model, groups, pairs, layers, multiplier):
+    """The fastest engine, if it agrees with the plain one on two prompts of each length."""
+    first = {tokens.shape[1]: tokens[:2] for _, tokens in groups}.values()
+    passes = (
+        (CleanPass(model, few, pairs, "all"), few.new_tensor(label_ids(model)[:1] * len(few)))
+        for few in first
+    )
+    inexact = inexact_at(model, passes, layers, (pairs.shape[1], multiplier))
+    return batched if inexact else resume

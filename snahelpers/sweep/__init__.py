@@ -1,6 +1,7 @@
 """The paper's parameter sweep (section 3.3): every layer, neuron count and multiplier, on tasks."""
 
 from snahelpers.sweep.grid import PAPER_GRID, Grid
+from snahelpers.sweep.readings import Readings
 from snahelpers.sweep.sweeping import (
     CONFIGURATION,
     KEYS,
@@ -18,6 +19,7 @@ __all__ = [
     "PAPER_GRID",
     "TASK",
     "Grid",
+    "Readings",
     "run",
     "sweep",
     "task_level",

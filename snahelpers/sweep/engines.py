@@ -2,7 +2,7 @@
 
 Each engine takes one clean pass and a list of configurations, and returns the logits of the next
 token for every configuration and prompt. They differ in speed only; `resume` is exact where the
-MLP's output is added to the residual stream as it is, which `is_exact` checks on the model.
+MLP's output is added to the residual stream as it is, which `exactness` checks on the model.
 """
 
 import copy
@@ -15,10 +15,8 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.generalized_components import AttentionBridge
 
-from snahelpers.measure import describe
 from snahelpers.models import chosen_positions, neuron_site
 
-HALF_PRECISION_PUSH = 12.0
 Configuration = tuple[int, float]  # how many neurons, times what
 Logits = Float[Tensor, "config batch vocab"]
 
@@ -194,28 +192,6 @@ class _LastPosition(nn.Module):
 
 
 ENGINES: dict[str, Callable[..., Logits]] = {"hooks": hooks, "resume": resume, "batched": batched}
-
-
-def is_exact(
-    model: TransformerBridge, clean: CleanPass, layer: int, configuration: Configuration,
-    targets: Int[Tensor, " batch"],
-) -> bool:  # fmt: skip
-    """Whether `resume` agrees with `hooks` here: P of each target within 1e-4, relative.
-
-    In half precision both are rounded, each in its own way, so there it is 16 units of rounding;
-    and the push is made large, because rounding hides what a small one would show.
-    """
-    precision = torch.finfo(clean.logits.dtype)
-    tolerance = max(1e-4, 16 * precision.eps)
-    if precision.bits < 32:
-        configuration = (configuration[0], max(configuration[1], HALF_PRECISION_PUSH))
-    try:
-        fast = resume(model, clean, layer, [configuration])[0]
-    except Exception:  # blocks of another make may refuse to run alone, each in its own words
-        return False
-    plain = hooks(model, clean, layer, [configuration])[0]
-    p, reference = (describe(logits, targets)["p"] for logits in (fast, plain))
-    return bool(((p - reference).abs() <= tolerance * reference).all())
 
 
 def bytes_per_prompt(model: TransformerBridge, length: int, engine: str) -> int:

@@ -16,16 +16,15 @@ from snahelpers.attribution import attributions
 from snahelpers.choose import METHODS, choose_neurons
 from snahelpers.errors import DataError, ModelError, SNAError, check_choice
 from snahelpers.measure import describe
-from snahelpers.models import check_positions
-from snahelpers.neurons import mean_activations, output_norms
 from snahelpers.sweep.engines import (
     ENGINES,
     CleanPass,
     Configuration,
     Logits,
     bytes_per_prompt,
-    is_exact,
 )
+from snahelpers.sweep.exactness import inexact_at
+from snahelpers.sweep.readings import Readings
 from snahelpers.tasks import Task, prompt_groups, target_ids
 
 Answer = Callable[[CleanPass, Sequence[Configuration]], Logits]
@@ -67,26 +66,23 @@ class Runner:
     Neurons are chosen, and the engine is, when the first part is measured.
 
     Raises:
-        SNAError: the method, positions, engine or memory is not a usable value.
-        DataError: the neutral texts cannot be used.
+        SNAError: the method, engine or memory is not a usable value.
     """
 
     def __init__(
-        self, model: TransformerBridge, jobs: Sequence[Job],
-        configurations: Sequence[Configuration], neutral: Sequence[str],
-        *, method: str, seed: int, positions: str, engine: str, memory_gb: float,
+        self, readings: Readings, jobs: Sequence[Job], configurations: Sequence[Configuration],
+        *, method: str, seed: int, engine: str, memory_gb: float,
         layers: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         check_choice("method", method, METHODS)
         check_choice("engine", engine, ("auto", *ENGINES))
-        check_positions(positions)
         if not 0 < memory_gb < math.inf:
             raise SNAError(f"memory_gb is {memory_gb!r}: expected more than 0, such as 1.")
-        list(prompt_groups(model, neutral))  # raises if a text cannot run
-        self.model, self.jobs, self.configurations = model, jobs, configurations
-        self.neutral, self.method, self.seed, self.positions = neutral, method, seed, positions
+        self.readings, self.model = readings, readings.model
+        self.jobs, self.configurations = jobs, configurations
+        self.method, self.seed = method, seed
         self.engine, self.budget = engine, memory_gb * 2**30
-        self.layers = range(model.cfg.n_layers) if layers is None else layers
+        self.layers = range(self.model.cfg.n_layers) if layers is None else layers
         self.neurons: dict[Job, Int[Tensor, "layer k"]] = {}
         self.clean: tuple[Job | None, dict[int, CleanPass]] = (None, {})
 
@@ -125,15 +121,13 @@ class Runner:
         Returns:
             One line on that engine, if it was not asked for by name.
         """
-        model, k = self.model, max(count for count, _ in self.configurations)
-        norms = output_norms(model)
-        neutral = mean_activations(model, self.neutral, positions=self.positions)
+        read, k = self.readings, max(count for count, _ in self.configurations)
         for job in self.jobs:
-            select = job.task.split("select")
-            means = mean_activations(model, select.prompts, positions=self.positions)
-            scores, sizes = means - neutral, means.abs() * norms
+            means = read.of(job.task)
+            scores, sizes = means - read.of_neutral, means.abs() * read.norms
             if self.method == "attribution":
-                scores = attributions(model, select, positions=self.positions)
+                select = job.task.split("select")
+                scores = attributions(self.model, select, positions=read.positions)
             self.neurons[job] = self._choose(scores, sizes, k)
         return self._check_resume() if self.engine in ("auto", "resume") else None
 
@@ -143,19 +137,19 @@ class Runner:
         return choose_neurons(self.method, scores, sizes, k, self.seed)
 
     def _check_resume(self) -> str | None:
-        """Try the strongest configuration against the hooks: every layer, every length of prompt.
-
-        From the lowest layer every later block runs again, so that one layer is enough for the
-        other lengths; and whether the MLP's output is simply added depends on no length.
-        """
+        """Try the strongest configuration against the hooks, on two prompts of each length."""
         strongest = max(self.configurations, key=lambda c: (c[0], abs(c[1] - 1)))
         first = {group[1].shape[1]: (job, group) for job in self.jobs for group in job.groups}
-        for length, (job, (places, tokens)) in sorted(first.items()):
-            clean = self._clean_pass(job, tokens[:2])
-            targets = job.targets[places[:2]].to(tokens.device)
-            for layer in self.layers if length == max(first) else [min(self.layers)]:
-                if not is_exact(self.model, clean, layer, strongest, targets):
-                    return self._cannot_resume(layer, length)
+        tried = (tuple(sorted(first)), tuple(self.layers), strongest)
+        if tried not in self.readings.checked:
+            passes = (
+                (self._clean_pass(job, tokens[:2]), job.targets[places[:2]].to(tokens.device))
+                for job, (places, tokens) in first.values()
+            )
+            found = inexact_at(self.model, passes, self.layers, strongest)
+            self.readings.checked[tried] = found
+        if place := self.readings.checked[tried]:
+            return self._cannot_resume(*place)
         if self.engine == "resume":
             return None
         self.engine = "resume"
@@ -183,7 +177,7 @@ class Runner:
             yield places, clean
 
     def _clean_pass(self, job: Job, tokens: Int[Tensor, "batch pos"]) -> CleanPass:
-        return CleanPass(self.model, tokens, self.neurons[job], self.positions)
+        return CleanPass(self.model, tokens, self.neurons[job], self.readings.positions)
 
     def _chunks(
         self, *passes: CleanPass, layers: int = 1

@@ -10,9 +10,10 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.errors import DataError, check_range, did_you_mean
 from snahelpers.sweep.grid import PAPER_GRID, Grid
+from snahelpers.sweep.readings import Readings
 from snahelpers.sweep.results import Results, digest, fingerprint
 from snahelpers.sweep.runner import Job, Runner
-from snahelpers.tasks import SPLITS, Task, load_neutral, load_tasks
+from snahelpers.tasks import SPLITS, Task, load_tasks
 
 TASK, CONFIGURATION = ["model", "method", "task"], ["layer", "n_neurons", "multiplier"]
 KEYS = ["model", "task", "domain", "difficulty", "split", "method", *CONFIGURATION]
@@ -74,29 +75,29 @@ def sweep(
         ModelError: engine="resume" is not exact for this model.
     """
     return run(
-        Runner, model, tasks, grid,
-        split=split, neutral=neutral, method=method, seed=seed, positions=positions,
-        per_example=per_example, engine=engine, memory_gb=memory_gb, out=out, progress=progress,
+        Runner, Readings(model, neutral, positions), tasks, grid, split=split, method=method,
+        seed=seed, per_example=per_example, engine=engine, memory_gb=memory_gb, out=out,
+        progress=progress,
     )  # fmt: skip
 
 
 def run(
-    kind: type[Runner], model: TransformerBridge, tasks, grid: Grid,
-    *, split, neutral, method, seed, positions, per_example, engine, memory_gb, out, progress,
+    kind: type[Runner], readings: Readings, tasks, grid: Grid,
+    *, split, method, seed, per_example, engine, memory_gb, out, progress,
 ) -> pd.DataFrame:  # fmt: skip
     """A sweep by any kind of runner: that of `sweep`, or a rival's. The rest is as for `sweep`."""
-    layers, splits = _layers(model, grid), _as_splits(split)
+    model, splits = readings.model, _as_splits(split)
+    layers = _layers(model, grid)
     jobs = [Job(model, task, splits) for task in _as_tasks(tasks)]
-    neutral = load_neutral() if neutral is None else neutral
     runner = kind(
-        model, jobs, grid.configurations(), neutral,
-        method=method, seed=seed, positions=positions, engine=engine, memory_gb=memory_gb,
-        layers=layers,
+        readings, jobs, grid.configurations(),
+        method=method, seed=seed, engine=engine, memory_gb=memory_gb, layers=layers,
     )  # fmt: skip
     settings = dict(
         layers=layers, counts=grid.counts, multipliers=grid.multipliers, split=splits,
         per_example=per_example, tasks={job.task.name: digest(job.task) for job in jobs},
-        neutral=digest(list(neutral)), method=method, seed=seed, positions=positions, engine=engine,
+        neutral=digest(list(readings.neutral)), method=method, seed=seed,
+        positions=readings.positions, engine=engine,
     )  # fmt: skip
     results = Results(out, fingerprint(model) | settings)
     if (frame := results.finished()) is not None:
