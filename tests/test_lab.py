@@ -293,6 +293,17 @@ def test_bad_input_is_a_sentence_and_what_was_shown_stays(page, field, text, sai
     assert page.problem.value == "" and bytes(page.image.value) != shown
 
 
+def test_the_picture_is_told_in_words(page, bench, setting):
+    p = bench.distribution(setting).set_index("token").loc[setting.target]
+    told = f"12 of layer 7 × 2.4: P({setting.target.strip()}) {p.before:.3g} → {p.after:.3g}."
+    control = bench.control(setting, [int(p.id)]).iloc[0]
+    assert f"{told} Other neurons, as loud: {control.low:.3g} to {control.high:.3g}." in (
+        page.outcome.value
+    )
+    page.controls.first.multiplier.value = 1.0
+    assert f"→ {p.before:.3g}." in page.outcome.value
+
+
 def test_an_answer_may_be_typed_without_its_space(bench):
     assert bench.target("wool") == bench.target(" wool") == " wool"
 
