@@ -49,6 +49,8 @@ scaling_hook = Exercise(
         "That selects positions: the neurons are in the last dimension, activation[..., neurons].":
             _make(lambda a, neurons, m: torch.stack(
                 [row * m if i in neurons else row for i, row in enumerate(a.unbind(1))], 1)),
+        "That leaves the first position alone, as amplify does; here every position is scaled.":
+            _make(lambda a, neurons, m: torch.cat([a[:, :1], _scaled(a[:, 1:], neurons, m)], 1)),
         "That adds; amplification multiplies.":
             _make(lambda a, neurons, m: a.index_add(
                 -1, torch.tensor(neurons), torch.full((*a.shape[:-1], len(neurons)), float(m)))),
