@@ -63,5 +63,6 @@ def beside_random(frame: pd.DataFrame, y: str, *, title: str, xlabel: str) -> Fi
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(rows, frame[y])
     ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.locator_params(axis="x", nbins=6)  # more would touch, where names are long
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax.figure
