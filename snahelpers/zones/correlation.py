@@ -70,6 +70,9 @@ def correlate_facts(frame: pd.DataFrame, *, n_resamples: int = 1000, seed: int =
     come from the same prompts. "test_logodds" has neither: the baseline is that of "select", the
     gain is the change of log-odds on "test".
 
+    The tasks stay as they are: for what other tasks would have given see `correlate`. And the
+    examples are noisy before they are drawn again, which pulls the resamples towards 0.
+
     Args:
         frame: From `sweep` with per_example=True, both splits, one model and one method.
         n_resamples: How often every task's examples are drawn again, each split by itself.
