@@ -19,6 +19,8 @@ def main() -> int:
         served.launched() as browser,
     ):
         page = served.new_page(browser)
+        # High enough for all of the lab: a picture of one element shows what is in sight.
+        page.set_viewport_size({"width": 1280, "height": 2000})
         served.open_lab(page, served.voila, url)
         # Not the planted model: the picture would tell where to look.
         served.control(page, "model").locator("select").select_option("minnow")
