@@ -63,7 +63,18 @@ class Job:
 class Runner:
     """Measures one (task, layer) of a sweep at a time.
 
-    Neurons are chosen, and the engine is, when the first part is measured.
+    Neurons are chosen, and the engine is, when the first part is measured. The rest is as for
+    `sweep`.
+
+    Args:
+        readings: Of the model; other sweeps of the same prompts may share them.
+        jobs: The tasks.
+        configurations: What is run at each layer.
+        method: How neurons are chosen.
+        seed: Of choices by chance.
+        engine: "auto", "resume", "batched" or "hooks".
+        memory_gb: About how much memory to use beside the model.
+        layers: Those that will be measured, for the check of the engine; by default all.
 
     Raises:
         SNAError: the method, engine or memory is not a usable value.
