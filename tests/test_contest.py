@@ -11,6 +11,7 @@ import factory
 import snahelpers as sna
 from snahelpers.controls.contest import METHODS
 from snahelpers.controls.rivals import RIVALS
+from snahelpers.sweep import exactness, readings
 
 TASK = factory.task()
 TWO = [TASK, factory.task("other", factory.PROMPTS[::-1], factory.TARGETS[::-1])]
@@ -53,6 +54,23 @@ def test_each_method_and_draw_shows_what_its_best_configuration_does():
             means = mine.groupby("split")[COLUMNS].mean()
             assert means.delta_logodds["test"] == pytest.approx(row.test_logodds, abs=1e-5)
             assert means.p_base["select"] == pytest.approx(row.p_base, rel=1e-5)
+
+
+def test_what_methods_read_alike_is_read_once(monkeypatch):
+    def counted(module, name):
+        calls, function = [], getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: calls.append(a) or function(*a, **k))
+        return calls
+
+    methods = ("differential", "negative", "matched")
+    whole = held(methods=methods)
+    read, tried = counted(readings, "mean_activations"), counted(exactness, "is_exact")
+    held(methods=["differential"])
+    once = len(read), len(tried)
+    assert once[0] == 1 + len(TWO) and once[1] > 1  # neutral text and tasks; layers and lengths
+    frame = held((task for task in TWO), methods=methods)  # tasks may come once, too
+    assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
+    pd.testing.assert_frame_equal(frame, whole)
 
 
 def test_a_stopped_contest_goes_on_and_gives_the_same(tmp_path, monkeypatch):

@@ -16,7 +16,16 @@ from snahelpers.choose import METHODS as CHOICES
 from snahelpers.controls.rivals import RIVALS, SEEDED
 from snahelpers.controls.significance import bootstrap_mean, flip_signs, holm
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
-from snahelpers.sweep import CONFIGURATION, PAPER_GRID, TASK, Grid, Readings, run, task_level
+from snahelpers.sweep import (
+    CONFIGURATION,
+    PAPER_GRID,
+    TASK,
+    Grid,
+    Readings,
+    as_tasks,
+    run,
+    task_level,
+)
 from snahelpers.sweep.runner import Runner
 from snahelpers.tasks import SPLITS, Task
 from snahelpers.zones import check_table, summarize
@@ -66,7 +75,7 @@ def contest(
         raise SNAError("methods is empty: name at least one.")
     for method in methods:
         check_choice("method", method, METHODS)
-    readings = Readings(model, neutral, "all")
+    tasks, readings = as_tasks(tasks), Readings(model, neutral, "all")
     settings = dict(split=SPLITS, per_example=True, engine="auto", memory_gb=memory_gb)
     rounds = [(name, draw) for name in methods for draw in range(draws if name in DRAWN else 1)]
     parts = []

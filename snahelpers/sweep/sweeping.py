@@ -88,7 +88,7 @@ def run(
     """A sweep by any kind of runner: that of `sweep`, or a rival's. The rest is as for `sweep`."""
     model, splits = readings.model, _as_splits(split)
     layers = _layers(model, grid)
-    jobs = [Job(model, task, splits) for task in _as_tasks(tasks)]
+    jobs = [Job(model, task, splits) for task in as_tasks(tasks)]
     runner = kind(
         readings, jobs, grid.configurations(),
         method=method, seed=seed, engine=engine, memory_gb=memory_gb, layers=layers,
@@ -156,8 +156,12 @@ def _as_splits(split: str | Sequence[str]) -> tuple[str, ...]:
     return splits
 
 
-def _as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
-    """The tasks themselves, whichever way they were named."""
+def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
+    """The tasks themselves, whichever way they were named.
+
+    Raises:
+        DataError: there is no such task, none is named, or one is named twice.
+    """
     if isinstance(tasks, Mapping):
         tasks = tasks.values()
     elif isinstance(tasks, (Task, str)):
