@@ -18,7 +18,7 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_of(path): path for path in HOUSE.rglob("*.py") if path.parent != HOUSE / "data"}
+MODULES = {module_of(path): path for path in HOUSE.rglob("*.py")}
 
 
 def imported(path):

@@ -11,7 +11,7 @@ import factory
 import snahelpers as sna
 from snahelpers import sentiment
 from snahelpers.measure import next_logits
-from snahelpers.sentiment import arms, contrast, margins, pairs, sweep_arms
+from snahelpers.sentiment import arms, contrast, margins, pairs, reviews, sweep_arms
 
 WORDS = ("cat", "dog", "hill", "town", "river", "mat", "sea", "rain")
 SENTENCES = [f"the {a} and the {b}, {n}" for n in range(7) for a in WORDS for b in WORDS]
@@ -362,3 +362,7 @@ def test_the_panel_shows_the_model_and_shifts(tiny):
 def test_the_panel_refuses_a_layer_that_is_not_there(minnow, own):
     with pytest.raises(sna.SNAError, match="layer 99"):
         sna.MarginMap(minnow, own.head(5), torch.arange(20).repeat(12, 1), layer=99, multiplier=2.0)
+
+
+def test_sources_are_named_once():
+    assert reviews.VALUES.keys() >= {"0", "1"} and sentiment.load_sst2 is reviews.load_sst2
