@@ -9,7 +9,7 @@ import torch
 
 from methods import METHODS, CarefulLoop, Given, NNsight, Ours, PlainLoop, RawHook, p_of
 from plans import GRID, LARGEST_COUNT, Plan, configurations, middles
-from snahelpers.measure import next_logits
+from snahelpers.scoring import read_logits
 
 TOLERANCE = 1e-3  # of P, relative
 ALL = 10**9  # tokens at once: no limit
@@ -143,7 +143,7 @@ def _clock(function: Callable, *arguments) -> tuple[float, object]:
 def _without_amplification(given: Given) -> torch.Tensor:
     p = torch.empty(len(given.targets))
     for places, tokens in given.groups:
-        p[places] = p_of(next_logits(given.model, tokens), given.targets[places])
+        p[places] = p_of(read_logits(given.model, tokens)[:, 0], given.targets[places])
     return p
 
 

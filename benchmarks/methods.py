@@ -12,18 +12,16 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from transformers import AutoModelForCausalLM
 
 import snahelpers as sna
-from snahelpers.checkpoints import locate
-from snahelpers.choose import top_neurons
-from snahelpers.models import fuse_gelu, is_bos, neuron_site
-from snahelpers.neurons import mean_activations
-from snahelpers.sweep import Readings
-from snahelpers.sweep.engines import CleanPass, Configuration
-from snahelpers.sweep.runner import Job, Runner
-from snahelpers.tasks import SPLITS
+from snahelpers.amplification import is_bos, neuron_site
+from snahelpers.columns import SPLITS
+from snahelpers.engines import CleanPass, Configuration
+from snahelpers.methods import Prepared, Readings
+from snahelpers.models import fuse_gelu, locate
+from snahelpers.sweeps import Job, measure_layer
 
 P = Float[Tensor, "config prompt"]
 
@@ -39,13 +37,16 @@ class Given:
     def __init__(self, name: str, task: sna.Task, largest_count: int) -> None:
         self.model, self.folder = sna.load_model(name, device="cpu"), locate(name)
         self.take(task)
-        means = mean_activations(self.model, task.prompts)
-        tops = [top_neurons(means, layer, largest_count) for layer in range(len(means))]
+        means = sna.mean_activations(self.model, task.prompts)
+        tops = [sna.top_neurons(means, layer, largest_count) for layer in range(len(means))]
         self.neurons = torch.stack(tops)
 
     def take(self, task: sna.Task) -> None:
         self.job = Job(self.model, task, SPLITS)
-        self.groups, self.targets = self.job.groups, self.job.targets
+        self.groups = [(places, tokens) for places, tokens, _ in self.job.batches]
+        self.targets = torch.empty(len(self.job.places), dtype=torch.long)
+        for places, _, answers in self.job.batches:
+            self.targets[places] = answers[:, 0]
         [self.first] = {int(is_bos(self.model, tokens[0]).sum()) for _, tokens in self.groups}
 
     def take_longest(self) -> None:
@@ -173,26 +174,28 @@ class Ours:
 
     def __init__(self, given: Given) -> None:
         self.given = given
+        # Its text is not used: neurons are given.
+        self.readings = Readings(given.model, ["The cat sat."], "all")
         self.forget()
 
     def forget(self) -> None:
         """Drop the clean pass, which is made when it is needed and kept for further layers."""
-        self.runner = Runner(
-            Readings(self.given.model, ["The cat sat."], "all"), [self.given.job], [],
-            method="differential", seed=0, engine="resume", memory_gb=1.0,
-        )  # fmt: skip
-        self.runner.neurons[self.given.job] = self.given.neurons  # so that none are chosen
+        self.kept = {}
 
     def p(self, layer: int, configurations: Sequence[Configuration]) -> P:
-        self.runner.configurations = configurations
-        frame = self.runner.measure(self.given.job, layer, tqdm(disable=True))
+        given = self.given
+        prepared = Prepared(
+            self.readings, given.job.task, configurations, given.neurons, "resume", 2**30
+        )
+        prepared.kept = self.kept
+        frame = measure_layer(given.job, prepared, "differential", layer, tqdm(disable=True))
         frame = frame.sort_values(["n_neurons", "multiplier", "example"])  # as `configurations`
         return torch.tensor(frame.p_post.to_numpy()).view(len(configurations), -1)
 
     def clean_pass(self) -> None:
         """Only that, to be timed."""
-        for _, tokens in self.given.groups:
-            CleanPass(self.given.model, tokens, self.given.neurons, "all")
+        for batch in self.given.job.batches:
+            CleanPass(self.given.model, batch, self.given.neurons, "all")
 
 
 METHODS = {

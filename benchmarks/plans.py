@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass, replace
 
 import snahelpers as sna
-from snahelpers.sweep.engines import Configuration
-from snahelpers.tasks import SPLITS
+from snahelpers.columns import SPLITS
+from snahelpers.engines import Configuration
 
 # 24 prompts of 9 to 14 tokens, of the same lengths for all three models and of the mean length of
 # the twelve tasks.

@@ -22,9 +22,14 @@ class SilentEditError(SNAError):
 
 def check_range(what: str, value: int, low: int, high: int) -> None:
     """Raise SNAError unless `value` is a whole number from `low` to `high`."""
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
         raise SNAError(f"{what} {value!r} is out of range: expected {low} to {high}.")
+
+
+def check_number(what: str, value: float, low: float, high: float) -> None:
+    """Raise SNAError unless `value` is a number from `low` to `high`."""
+    if not low <= value <= high:  # also for NaN
+        raise SNAError(f"{what} is {value!r}: expected a number from {low:g} to {high:g}.")
 
 
 def check_choice(what: str, value: str, choices: Sequence[str], place: str = "") -> None:

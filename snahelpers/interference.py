@@ -14,15 +14,22 @@ from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.amplify import Amplification, amplify
-from snahelpers.choose import draw_of, matched_neurons
+from snahelpers.amplification import Amplification, amplify
 from snahelpers.errors import DataError, check_range
-from snahelpers.measure import measure, token_losses
-from snahelpers.neurons import layer_output_norms, mean_activations
-from snahelpers.tasks import Task, prompt_groups
-from snahelpers.zones import GROUPS, MIDDLE_95, select_rows
+from snahelpers.frames import GROUPS, select_rows
+from snahelpers.neurons import draw_of, matched_neurons, mean_activations, output_norms
+from snahelpers.scoring import measure, token_losses
+from snahelpers.stats import bootstrap, interval
+from snahelpers.tasks import Task, text_batches
 
 NEUTRAL = "neutral"  # the domain of texts that ask for nothing
+UNITS = {  # of the outcomes, as they are told
+    "p": "P, points",
+    "logodds": "logodds",
+    "rank": "rank",
+    "entropy": "entropy",
+    "loss": "perplexity, %",
+}
 KEYS, OUTCOMES = ["domain", "task", "example"], ["p", "logodds", "rank", "entropy", "loss"]
 
 
@@ -37,8 +44,8 @@ def best_configurations(frame: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["domain", "layer", "n_neurons", "multiplier"]
     means = select_rows(frame).groupby(keys, **GROUPS).delta_logodds.mean().reset_index()
-    best = means.groupby("domain", **GROUPS).delta_logodds.idxmax()
-    return means.loc[best].reset_index(drop=True)
+    best = means.loc[means.groupby("domain", **GROUPS).delta_logodds.idxmax()]
+    return best.reset_index(drop=True)
 
 
 def domain_means(
@@ -75,22 +82,26 @@ def answers(
         keys = pd.DataFrame(rows, columns=[*KEYS, "weight"])
         parts.append(keys.join(measure(model, Task("all", "", "", examples))[OUTCOMES[:4]]))
     if len(texts):
-        losses = pd.DataFrame(index=range(len(texts)), columns=["loss", "weight"], dtype=float)
-        for places, tokens in prompt_groups(model, texts):
+        losses = np.empty((len(texts), 2))
+        for places, tokens, _ in text_batches(model, texts):
             if tokens.shape[1] < 2:
                 raise DataError(f"No token of {texts[places[0]]!r} can be predicted: add words.")
-            losses.loc[places.tolist(), "loss"] = token_losses(model, tokens).mean(1).tolist()
-            losses.loc[places.tolist(), "weight"] = tokens.shape[1] - 1
-        parts.append(losses.assign(domain=NEUTRAL, task=NEUTRAL, example=losses.index))
+            losses[places.numpy(), 0] = token_losses(model, tokens).mean(dim=1).cpu()
+            losses[places.numpy(), 1] = tokens.shape[1] - 1
+        frame = pd.DataFrame(losses, columns=["loss", "weight"])
+        parts.append(frame.assign(domain=NEUTRAL, task=NEUTRAL, example=frame.index))
     if not parts:
         raise DataError("There is nothing to measure: give tasks with examples, or texts.")
     return pd.concat(parts, ignore_index=True).reindex(columns=[*KEYS, *OUTCOMES, "weight"])
 
 
 def side_effects(
-    model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str],
-    *amplifications: Amplification, before: pd.DataFrame | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    model: TransformerBridge,
+    tasks: Iterable[Task],
+    texts: Sequence[str],
+    *amplifications: Amplification,
+    before: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The change of each of the `answers` under amplification; the same rows and columns.
 
     Args:
@@ -114,9 +125,12 @@ def side_effects(
 
 
 def effects(
-    changes: pd.DataFrame, by: str | Sequence[str] = "domain", *, n_resamples: int = 1000,
+    changes: pd.DataFrame,
+    by: str | Sequence[str] = "domain",
+    *,
+    n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Mean changes with 95 % bootstrap intervals over prompts, drawn anew within each task.
 
     A group's value is the mean over its tasks; a text counts by its tokens, so exp(loss) is the
@@ -134,35 +148,43 @@ def effects(
         raise DataError("There are no changes to take the mean of: measure side_effects first.")
     by, rng, rows = [by] if isinstance(by, str) else list(by), np.random.default_rng(seed), []
     for group, part in changes.groupby(by, **GROUPS):
-        values, draws = [], []
-        for _, task in part.groupby(list(dict.fromkeys([*by, "task"])), **GROUPS):
-            x, w = task[OUTCOMES].to_numpy(float), task[["weight"]].to_numpy(float)
-            some = rng.integers(len(x), size=(n_resamples, len(x)))
-            values.append((w * x).sum(0) / w.sum())
-            draws.append((w * x)[some].sum(1) / w[some].sum(1))
-        value, draw = np.mean(values, axis=0), np.mean(draws, axis=0)
-        low, high = np.quantile(draw, MIDDLE_95, axis=0)
-        numbers = zip(OUTCOMES, value, low, high, strict=True)
-        rows += [(*group, *row, len(part)) for row in numbers if not np.isnan(row[1])]
+        known = [name for name in OUTCOMES if part[name].notna().any()]
+        tasks = part[[*known, "weight"]].groupby(part.task, **GROUPS)
+        samples = [task.to_numpy(float) for _, task in tasks]
+        draws = bootstrap(_mean_change, *samples, n_resamples=n_resamples, seed=rng)
+        for numbers in zip(known, _mean_change(*samples), *interval(draws), strict=True):
+            rows.append((*group, *numbers, len(part)))
     return pd.DataFrame(rows, columns=[*by, "outcome", "value", "low", "high", "n"])
 
 
+def _mean_change(*tasks: np.ndarray) -> np.ndarray:
+    """The mean over tasks of their weighted means; each [..., prompt, outcome], the weight last."""
+    means = [(task[..., :-1] * task[..., -1:]).sum(-2) / task[..., -1:].sum(-2) for task in tasks]
+    return np.mean(means, axis=0)
+
+
 def matched(
-    model: TransformerBridge, amplification: Amplification, means: Float[Tensor, "layer d_mlp"],
+    model: TransformerBridge,
+    amplification: Amplification,
+    means: Float[Tensor, "layer d_mlp"],
     seed: int,
-) -> Amplification:  # fmt: skip
+) -> Amplification:
     """The same amplification of random other neurons that write as much where `means` are from."""
     layer = amplification.layer
-    sizes = means[layer].abs() * layer_output_norms(model, layer)
-    neurons = torch.tensor(amplification.neurons)
-    return replace(amplification, neurons=matched_neurons(neurons, sizes, draw_of(layer, seed)))
+    sizes = means[layer].abs() * output_norms(model)[layer]
+    chosen, draw = torch.tensor(amplification.neurons), draw_of(layer, seed)
+    return replace(amplification, neurons=matched_neurons(chosen, sizes, draw))
 
 
 def matched_effects(
-    model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str],
-    amplification: Amplification, means: Mapping[str, Float[Tensor, "layer d_mlp"]],
-    draws: Iterable[int], before: pd.DataFrame,
-) -> pd.DataFrame:  # fmt: skip
+    model: TransformerBridge,
+    tasks: Iterable[Task],
+    texts: Sequence[str],
+    amplification: Amplification,
+    means: Mapping[str, Float[Tensor, "layer d_mlp"]],
+    draws: Iterable[int],
+    before: pd.DataFrame,
+) -> pd.DataFrame:
     """What equally strong random pushes do: mean changes, one row a draw and domain.
 
     Args:
@@ -191,3 +213,22 @@ def matched_effects(
             values = effects(frame, n_resamples=1).set_index("outcome").value
             rows.append({"draw": draw, "domain": domain, **values})
     return pd.DataFrame(rows, columns=["draw", "domain", *OUTCOMES])
+
+
+def as_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """`effects` by "amplified" and "domain" as text: one row a pair, one column a measure."""
+    told = cells.assign(told=cells.apply(in_words, axis=1))
+    wide = told.pivot(index=["amplified", "domain"], columns="outcome", values="told")
+    pairs = cells[["amplified", "domain"]].drop_duplicates()
+    columns = [name for name in UNITS if name in wide]
+    return wide.reindex(pairs)[columns].rename(columns=UNITS).fillna("")
+
+
+def in_words(row: pd.Series) -> str:
+    """A row of `effects`, value and interval: P in points, loss as per cent of perplexity."""
+    numbers = row[["value", "low", "high"]].to_numpy(float)
+    if row.outcome in ("p", "loss"):
+        numbers = 100 * (numbers if row.outcome == "p" else np.expm1(numbers))
+    digits = 3 if row.outcome in ("logodds", "entropy") else 2
+    value, low, high = (f"{number:+.{digits}f}" for number in numbers.round(digits) + 0.0)
+    return f"{value} [{low}, {high}]"

@@ -1,32 +1,205 @@
-"""Load a model, ready for reading and amplifying its neurons.
+"""Load a model, ready for reading and amplifying its neurons: a TransformerLens bridge."""
 
-`load_model` gives a TransformerLens `TransformerBridge`. A *neuron* is one entry of the MLP's
-hidden layer (the paper's section 2.1: 4,096 a layer in GPT-2 Medium), read and edited at the hook
-`blocks.L.mlp.hook_post`, of shape [batch, pos, d_mlp].
-"""
-
+import io
+import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
-from transformer_lens.hook_points import HookPoint
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.hf_api import RepoSibling
 from transformer_lens.model_bridge import TransformerBridge
 from transformers.activations import NewGELUActivation
-from transformers.utils import logging as transformers_logging
 
-from snahelpers.checkpoints import locate
-from snahelpers.errors import ModelError, SNAError, check_range
+from snahelpers.amplification import check_neuron_sites, output_weights
+from snahelpers.errors import ModelError, check_number, did_you_mean
+from snahelpers.files import data_path
 
-DEFAULT_MODEL = "minnow"
-PROBE_TEXT = "The cat sat on the mat"
+DEFAULT_MODEL, DIMMED = "minnow", "minnow-dimmed"
+# Only for "did you mean": any other dense decoder on the hub may be named too.
+WELL_KNOWN = (
+    *("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"),
+    *(f"EleutherAI/pythia-{size}" for size in ("70m", "160m", "410m", "1b", "1.4b", "2.8b")),
+    *("meta-llama/Llama-3.2-1B", "Qwen/Qwen2.5-0.5B", "mistralai/Mistral-7B-v0.1"),
+    "google/gemma-2-2b",
+)
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
+NEEDED = ("*.json", "*.txt", "*.model", *WEIGHTS)  # configuration, tokenizer, weights
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+
+
+def embedded_models() -> list[str]:
+    """Names of the models that ship with this package and need no network."""
+    return sorted(path.parent.name for path in data_path("models").glob("*/config.json"))
+
+
+def locate(name: str) -> Path:
+    """The folder of model `name`: embedded, local, already downloaded, or downloaded now.
+
+    Args:
+        name: An embedded model, a folder, or a name on the Hugging Face hub.
+
+    Returns:
+        A folder with a configuration, a tokenizer and safetensors weights.
+
+    Raises:
+        ModelError: unknown name, no model in the folder, unsafe weights, mixture of experts,
+            or a download that is not possible.
+    """
+    if name in embedded_models():
+        return data_path("models", name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _checked(folder, name)
+    if folder.is_absolute() or name.startswith((".", "~")):
+        raise ModelError(f"There is no folder {name}. Check the path, or name a model instead.")
+    return cached_folder(name) or _download(name)
+
+
+def weights_size(files: Sequence[RepoSibling]) -> int:
+    """Bytes of the safetensors that a download of these files of the hub needs."""
+    wanted = [f for f in files if any(fnmatch(f.rfilename, pattern) for pattern in WEIGHTS)]
+    return sum(file.size or 0 for file in wanted)
+
+
+def _checked(folder: Path, name: str) -> Path:
+    """`folder`, once it is known to hold a dense model that is safe to load."""
+    if problem := _problem(folder):
+        raise ModelError(problem)
+    _refuse_experts(name, folder / "config.json")
+    return folder
+
+
+def _problem(folder: Path) -> str | None:
+    """Which file keeps `folder` from being a model that can be loaded safely, if any does."""
+    if not (folder / "config.json").is_file():
+        return (
+            f"{folder} is no model folder: config.json is missing. Point to a folder written by "
+            "save_pretrained (config.json, model.safetensors, tokenizer.json)."
+        )
+    if not any(list(folder.glob(pattern)) for pattern in WEIGHTS):
+        return _no_safetensors(str(folder), [path.name for path in folder.iterdir()])
+    if missing := _missing_shards(folder):
+        return f"{folder} is incomplete: {missing[0]} is missing (a part of the weights)."
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        return (
+            f"{folder} has no tokenizer: tokenizer.json is missing. "
+            f"Save it there too: tokenizer.save_pretrained({str(folder)!r})."
+        )
+    return None
+
+
+def _missing_shards(folder: Path) -> list[str]:
+    """Weight files which the folder's index names and which are not there."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file() or (folder / "model.safetensors").is_file():
+        return []
+    shards = set(_read_json(index).get("weight_map", {}).values())
+    return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        return {**json.loads(file.read_text("utf-8"))}
+    except (ValueError, TypeError):  # not JSON, not UTF-8, not an object
+        raise ModelError(
+            f"{file} is damaged: expected a JSON object. Save or download it again."
+        ) from None
+
+
+def _no_safetensors(place: str, files: Iterable[str]) -> str:
+    """What to say of a model that has only these files, none of which is safe to load."""
+    pickles = sorted(file for file in files if file.endswith(PICKLES))
+    if not pickles:
+        return f"{place} has no weights: model.safetensors is missing."
+    return (
+        f"{place} has its weights only as {pickles[0]}, a pickle, which can run any code when it "
+        "is opened, so it is not loaded. If you trust where it came from, convert it once to "
+        f"safetensors: transformers.AutoModelForCausalLM.from_pretrained({place!r})"
+        ".save_pretrained('converted'), copy the tokenizer's files there, and load 'converted'."
+    )
+
+
+def _refuse_experts(name: str, config_file: Path) -> None:
+    """Raise if the configuration is of a mixture of experts: it has no single neuron layer."""
+    config = _read_json(config_file)
+    if experts := next((config[key] for key in EXPERT_COUNTS if config.get(key)), 0):
+        kind = (config.get("architectures") or [config.get("model_type", "model")])[0]
+        raise ModelError(
+            f"{name} ({kind}) is a mixture of experts ({experts} a layer). Which neurons run "
+            "depends on the token, so there is no neuron site to amplify. Use a dense model, "
+            "such as 'minnow' or 'gpt2-medium'."
+        )
+
+
+def cached_folder(name: str) -> Path | None:
+    """The folder of a hub model that an earlier download left complete; asks no network."""
+    try:
+        folder = _snapshot(name, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return None if _problem(folder) else _checked(folder, name)
+
+
+def _download(name: str) -> Path:
+    """Fetch a hub model's safetensors, configuration and tokenizer, and say how much it is."""
+    with _hub_errors(name):
+        info = HfApi().model_info(name, files_metadata=True)
+        size = weights_size(info.siblings or [])
+        if not size:
+            raise ModelError(_no_safetensors(name, [f.rfilename for f in info.siblings or []]))
+        _refuse_experts(name, Path(hf_hub_download(name, "config.json")))
+        print(f"Downloading {name} from {HfApi().endpoint}: {size / 1e6:,.0f} MB of safetensors")
+        return _checked(_snapshot(name), name)
+
+
+def _snapshot(name: str, **options: bool) -> Path:
+    """The hub's folder for `name`, of which only the files at the top that are needed."""
+    return Path(snapshot_download(name, allow_patterns=NEEDED, ignore_patterns="*/*", **options))
+
+
+@contextmanager
+def _hub_errors(name: str) -> Iterator[None]:
+    """Turn whatever the hub, or its absence, raises into one sentence with a way out."""
+    choices = [*embedded_models(), *WELL_KNOWN]
+    try:
+        yield
+    except ModelError:
+        raise
+    except GatedRepoError:
+        raise ModelError(
+            f"{name} asks you to accept its licence: do so on its page at {HfApi().endpoint}, "
+            "then log in with `hf auth login`."
+        ) from None
+    except Exception as error:  # whatever the HTTP library of the day raises without a network
+        unknown = isinstance(error, (RepositoryNotFoundError, HFValidationError))
+        if unknown or ("/" not in name and name not in WELL_KNOWN):
+            raise ModelError(
+                f"There is no model {name!r}.{did_you_mean(name, choices)} Models that ship with "
+                f"this package: {', '.join(embedded_models()) or 'none'}. Others: a folder, or a "
+                "name on the Hugging Face hub."
+            ) from None
+        hint = "" if name in WELL_KNOWN else did_you_mean(name, choices)
+        raise ModelError(
+            f"{name} is not on this computer and the Hugging Face hub cannot be reached "
+            f"({type(error).__name__}): use an embedded model such as 'minnow', connect and try "
+            f"again, or point to a folder (or a cache, with HF_HOME) that has the model.{hint}"
+        ) from error
 
 
 def setup() -> None:
@@ -62,122 +235,54 @@ def load_model(
     """
     name = str(name or os.environ.get("SNA_MODEL") or DEFAULT_MODEL)
     folder = locate(name)
-    with _quiet():
-        model = _boot(name, folder, device, dtype)
+    with _loading(name):  # from the folder, which needs no network even for a name from the hub
+        model = TransformerBridge.boot_transformers(str(folder), device=device, dtype=dtype)
     model.cfg.model_name = folder.name if Path(name).is_dir() else name
     fuse_gelu(model)
-    model.eval()
-    model.requires_grad_(False)
+    model.eval().requires_grad_(False)
     check_neuron_sites(model)
     return model
 
 
-def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
-    """The hook point at which the neurons of `layer` are read and edited.
+def answer_key() -> dict:
+    """Where the circuit was planted: layer, neurons, and the shipped factor, dimmed_to."""
+    return json.loads(data_path("models", DIMMED, "answer_key.json").read_text(encoding="utf-8"))
 
-    Its own name is `blocks.L.mlp.out.hook_in`; `blocks.L.mlp.hook_post` is a second name for the
-    same object, so a hook on each of the two names scales twice.
+
+def load_dimmed(factor: float) -> TransformerBridge:
+    """The model with its planted neurons' output weights times `factor` instead of the shipped one.
+
+    Args:
+        factor: 1 is the circuit as it was trained; at 0 the knowledge is not weak but absent, and
+            no multiplier brings it back.
 
     Raises:
-        SNAError: the model has no such layer.
-        ModelError: the layer has no such site.
+        SNAError: the factor is not a number from 0 to 10.
     """
-    check_range("layer", layer, 0, model.cfg.n_layers - 1)
-    try:
-        return model.blocks[layer].mlp.out.hook_in
-    except AttributeError:
-        raise ModelError(
-            f"{model.cfg.model_name} has no neuron site (mlp.hook_post) at layer {layer}: its MLP "
-            f"is a {type(model.blocks[layer]).__name__} without one. Use a dense model, such as "
-            "'minnow' or 'gpt2-medium'."
-        ) from None
+    check_number("The factor", factor, 0, 10)
+    model, key = load_model(DIMMED), answer_key()
+    output_weights(model, key["layer"])[key["neurons"]] *= factor / key["dimmed_to"]
+    model.cfg.model_name = f"{DIMMED} × {factor:g}"
+    return model
 
 
-def check_positions(positions: str) -> None:
-    """Raise SNAError unless `positions` is "all" or "last"."""
-    if positions not in ("all", "last"):
-        raise SNAError(f"positions is 'all' or 'last', not {positions!r}.")
-
-
-def is_bos(model: TransformerBridge, tokens: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
-    """Where the tokens are the model's beginning-of-sequence token.
-
-    That token marks the start and carries no text; its activations are huge and alike for every
-    prompt. GPT-2 writes the same token between documents, where it begins a sequence too.
-    """
-    bos = getattr(model.tokenizer, "bos_token_id", None)
-    return torch.zeros_like(tokens, dtype=torch.bool) if bos is None else tokens == bos
-
-
-def chosen_positions(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], positions: str
-) -> Bool[Tensor, "batch pos"]:
-    """Where "all" or "last" points: every token but the beginning-of-sequence one, or the last."""
-    chosen = ~is_bos(model, tokens)
-    if positions == "last":
-        chosen = torch.zeros_like(chosen)
-        chosen[:, -1] = True
-    return chosen
-
-
-def fuse_gelu(model: nn.Module) -> None:
+def fuse_gelu(model: torch.nn.Module) -> None:
     """Compute GPT-2's GELU in one operation instead of eight: a third of a pass on a CPU."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, NewGELUActivation):
-                setattr(module, name, nn.GELU(approximate="tanh"))
+                setattr(module, name, torch.nn.GELU(approximate="tanh"))
 
 
-@torch.no_grad()
-def check_neuron_sites(model: TransformerBridge) -> None:
-    """Prove, in one forward pass, that editing the neurons of every layer changes the output.
-
-    The batch repeats one short text. Row L gets every second neuron of layer L doubled (all of
-    them, and a norm after the MLP takes it back); the last two rows stay as they are and tell how
-    much rows differ by rounding alone.
-
-    Raises:
-        ModelError: a site is missing, has another shape, runs more or less than once, or is edited
-            without any effect.
-    """
-    n_layers = model.cfg.n_layers
-    tokens = model.to_tokens(PROBE_TEXT).repeat(n_layers + 2, 1)
-    sites = [neuron_site(model, layer) for layer in range(n_layers)]
-    shapes: dict[int, list[tuple[int, ...]]] = {layer: [] for layer in range(n_layers)}
-
-    def double_own_row(layer: int):
-        def hook(activation: Float[Tensor, "batch pos d_mlp"], hook: HookPoint) -> Tensor:
-            shapes[layer].append(tuple(activation.shape))
-            edited = activation.clone()
-            edited[layer, :, ::2] *= 2
-            return edited
-
-        return hook
-
-    edits = [(site.name, double_own_row(layer)) for layer, site in enumerate(sites)]
-    logits = model.run_with_hooks(tokens, fwd_hooks=edits)
-    change = (logits - logits[-1]).abs().amax(dim=(1, 2))
-    rounding = change[n_layers]
-
-    expected = [(*tokens.shape, model.cfg.d_mlp)]
-    for layer in range(n_layers):
-        if shapes[layer] != expected:
-            raise ModelError(
-                f"{model.cfg.model_name}: the neuron site of layer {layer} gave the shapes "
-                f"{shapes[layer]} in one pass, expected {expected}. This architecture keeps its "
-                "neurons elsewhere; use a dense model, such as 'minnow' or 'gpt2-medium'."
-            )
-        if not change[layer] > rounding:  # also true for NaN
-            raise ModelError(
-                f"{model.cfg.model_name}: doubling neurons of layer {layer} changes nothing, "
-                "so amplifying would silently do nothing. Try another dtype or another model."
-            )
-
-
-def _boot(name: str, folder: Path, device: str | torch.device | None, dtype: torch.dtype):
-    """Boot from the folder, which needs no network even for a name from the hub."""
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """Silence the libraries while they load a model; what they raise becomes one sentence."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        return TransformerBridge.boot_transformers(str(folder), device=device, dtype=dtype)
+        # Progress bars are written to stderr.
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
+            yield
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
@@ -185,22 +290,5 @@ def _boot(name: str, folder: Path, device: str | torch.device | None, dtype: tor
             "Use a model of a supported architecture, such as 'gpt2-medium', and check that its "
             "files are whole."
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the libraries' notices while a model is loaded, and leave their settings alone."""
-    verbosity, disabled = transformers_logging.get_verbosity(), logging.root.manager.disable
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
     finally:
         logging.disable(disabled)
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -1,22 +1,32 @@
-"""Which neurons answer to a task: activations, their means, and the difference of two means.
+"""Which neurons answer to a task: activations, differences of their means, and choosing by them.
 
-Differential activation analysis is the paper's section 3.1; `choose` picks from what is found here.
-Activations and scores are tensors on the CPU, in float32 (float64 for a float64 model).
+Differential activation analysis is the paper's section 3.1. Activations, scores and choices are
+tensors on the CPU, the first two in float32 (float64 for a float64 model).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import DataError, check_range
-from snahelpers.models import check_positions, chosen_positions, is_bos, neuron_site
-from snahelpers.tasks import prompt_groups
+from snahelpers.amplification import (
+    check_positions,
+    chosen_positions,
+    is_bos,
+    neuron_site,
+    output_weights,
+    scale_neurons,
+)
+from snahelpers.errors import DataError, SNAError, check_range
+from snahelpers.scoring import log_odds, precise
+from snahelpers.tasks import Task, answer_batches, text_batches
+
+NEAREST = 10  # how many candidates of similar size a matched neuron is drawn from
 
 
 def activations(
@@ -76,13 +86,47 @@ def differential_activation(
 
 def output_norms(model: TransformerBridge) -> Float[Tensor, "layer d_mlp"]:
     """How long the vector is that each neuron adds to the residual stream when it fires by 1."""
-    return torch.stack([layer_output_norms(model, i) for i in range(model.cfg.n_layers)])
+    norms = [output_weights(model, layer).norm(dim=-1) for layer in range(model.cfg.n_layers)]
+    return precise(torch.stack(norms)).cpu()
 
 
-def layer_output_norms(model: TransformerBridge, layer: int) -> Float[Tensor, " d_mlp"]:
-    """The `output_norms` of one layer."""
-    norms = model.blocks[layer].mlp.W_out.norm(dim=-1)
-    return norms.to(torch.promote_types(norms.dtype, torch.float32)).cpu()
+def attributions(
+    model: TransformerBridge, task: Task, *, positions: Literal["all", "last"] = "all"
+) -> Float[Tensor, "layer d_mlp"]:
+    """Gradient × activation: how fast the targets' log-odds rise as a neuron is amplified.
+
+    Exactly the derivative of mean log-odds by the neuron's multiplier, where that is 1: summed over
+    the positions that `amplify` would edit, the mean over prompts. It looks at the answer, which
+    `differential_activation` does not, so judge what it chooses on other examples. Only multipliers
+    are differentiated: the model's parameters get no gradient.
+
+    Args:
+        model: From `load_model`, not amplified.
+        task: Its targets must be one token each for this model.
+        positions: "all" but the beginning of sequence, or "last".
+
+    Returns:
+        Nats, on the CPU, in float32 (float64 for a float64 model).
+
+    Raises:
+        DataError: no examples, a prompt that is empty or too long, a target of several tokens.
+        SNAError: `positions` is something else.
+    """
+    check_positions(positions)
+    dtype = torch.promote_types(model.cfg.dtype, torch.float32)
+    total = torch.zeros(model.cfg.n_layers, model.cfg.d_mlp, dtype=dtype)
+    for _, tokens, answers in answer_batches(model, task.examples):
+        multipliers = [torch.ones_like(row).to(tokens.device).requires_grad_() for row in total]
+        where = chosen_positions(model, tokens, positions, answers.shape[1])
+        hooks = [
+            (neuron_site(model, layer).name, partial(scale_neurons, factors=row, where=where))
+            for layer, row in enumerate(multipliers)
+        ]
+        with torch.enable_grad():
+            logits = model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -answers.shape[1] :]
+            gained = log_odds(logits, answers).sum()
+        total += torch.stack(torch.autograd.grad(gained, multipliers)).cpu()
+    return total / len(task)
 
 
 def max_activating_contexts(
@@ -98,12 +142,10 @@ def max_activating_contexts(
         DataError: no texts, an empty text, or one longer than the model's context.
         SNAError: the layer or the neuron is out of range.
     """
-    check_range("layer", layer, 0, model.cfg.n_layers - 1)
     check_range("neuron", neuron, 0, model.cfg.d_mlp - 1)
-    rows = []
-    for _, tokens in prompt_groups(model, texts):
-        [activation] = _seen_at(model, tokens, [neuron_site(model, layer).name])
-        fired = activation[..., neuron]
+    rows, site = [], neuron_site(model, layer).name
+    for _, tokens, _ in text_batches(model, texts):
+        fired = model.run_with_cache(tokens, names_filter=[site])[1][site][..., neuron]
         peaks = fired.masked_fill(is_bos(model, tokens), -torch.inf).max(dim=1)
         for ids, place, value in zip(
             tokens, peaks.indices.tolist(), peaks.values.tolist(), strict=True
@@ -114,6 +156,124 @@ def max_activating_contexts(
     return table.nlargest(k, "activation").reset_index(drop=True)
 
 
+def top_neurons(
+    scores: Float[Tensor, "layer d_mlp"],
+    layer: int,
+    k: int,
+    *,
+    require_positive: bool = False,
+    task_means: Float[Tensor, "layer d_mlp"] | None = None,
+) -> Int[Tensor, " k"]:
+    """The k neurons of `layer` with the highest scores, best first; of equals the lower index.
+
+    Args:
+        scores: From `differential_activation`, or any other score per neuron.
+        layer: Which layer, counted from 0.
+        k: How many neurons.
+        require_positive: Choose only among neurons whose mean activation on the task is above
+            zero, so that amplifying pushes them up. The paper does not ask for it.
+        task_means: `mean_activations` of the task, needed if `require_positive`.
+
+    Raises:
+        SNAError: the layer or k is out of range, the scores are not finite, or fewer than k
+            neurons are positive.
+    """
+    check_range("layer", layer, 0, len(scores) - 1)
+    check_range("the number of neurons", k, 1, scores.shape[1])
+    row = scores[layer]
+    if not row.isfinite().all():
+        raise SNAError(f"The scores of layer {layer} are not all finite, so none is the highest.")
+    if require_positive:
+        if task_means is None:
+            raise SNAError(
+                "require_positive needs task_means: pass mean_activations(model, texts)."
+            )
+        row = row.masked_fill(task_means[layer] <= 0, -torch.inf)
+        if (n := int(row.isfinite().sum())) < k:
+            raise SNAError(
+                f"Only {n} neurons of layer {layer} are above zero on the task, and {k} were asked "
+                "for. Ask for fewer, or leave out require_positive."
+            )
+    return row.sort(descending=True, stable=True).indices[:k]
+
+
+def loudest_layer(scores: Float[Tensor, "layer d_mlp"], k: int) -> int:
+    """The layer whose k highest scores have the largest mean.
+
+    A guess at where a task lives, and a fragile one: scores spread differently in every layer.
+
+    Raises:
+        SNAError: k is out of range, or a score is not finite.
+    """
+    tops = [scores[layer, top_neurons(scores, layer, k)].mean() for layer in range(len(scores))]
+    return int(torch.stack(tops).argmax())
+
+
+def less_negative(
+    task_means: Float[Tensor, "layer d_mlp"],
+    scores: Float[Tensor, "layer d_mlp"],
+    layer: int,
+    neurons: Int[Tensor, " k"],
+) -> Bool[Tensor, " k"]:
+    """Which of these neurons score above zero although their mean on the task is below zero.
+
+    GELU lets activations be slightly negative. Such a neuron is only *less negative* on the task,
+    and multiplying it pushes it further down, away from what the score rewarded.
+    """
+    return (scores[layer, neurons] > 0) & (task_means[layer, neurons] < 0)
+
+
+def random_neurons(
+    d_mlp: int, k: int, seed: int, exclude: Sequence[int] | Int[Tensor, " n"] = ()
+) -> Int[Tensor, " k"]:
+    """K different neurons by chance, the same for the same seed on every device; a control.
+
+    Raises:
+        SNAError: fewer than k neurons are left after `exclude`.
+    """
+    allowed = torch.ones(d_mlp, dtype=torch.bool)
+    allowed[torch.as_tensor(exclude, dtype=torch.long)] = False
+    candidates = allowed.nonzero().flatten()
+    check_range("the number of neurons", k, 1, len(candidates))
+    order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(seed))
+    return candidates[order[:k]]
+
+
+def matched_neurons(
+    neurons: Int[Tensor, " k"], sizes: Float[Tensor, " d_mlp"], seed: int
+) -> Int[Tensor, " k"]:
+    """For each neuron another one of about its size, by chance: same push, no choice by task.
+
+    Neurons that a task excites are also loud, and loud neurons move any answer. A fair control
+    is as loud: each stand-in is drawn from the neurons nearest in size that are not taken yet.
+
+    Args:
+        neurons: The choice to be matched; none of them is drawn.
+        sizes: Mean absolute activation times output norm, or any other size.
+        seed: Same seed, same draw.
+
+    Raises:
+        SNAError: the layer has too few other neurons.
+    """
+    check_range("the number of neurons to match", len(neurons), 1, len(sizes) // 2)
+    generator = torch.Generator().manual_seed(seed)
+    free = torch.ones(len(sizes), dtype=torch.bool)
+    free[neurons] = False
+    drawn = []
+    for neuron in neurons.tolist():
+        distance = (sizes - sizes[neuron]).abs().masked_fill(~free, torch.inf)
+        near = distance.sort(stable=True).indices[: min(NEAREST, int(free.sum()))]
+        drawn.append(int(near[torch.randint(len(near), (), generator=generator)]))
+        free[drawn[-1]] = False
+    return torch.tensor(drawn)
+
+
+def draw_of(layer: int, seed: int) -> int:
+    """The seed of one layer's choice by chance: layers that share a draw would not be fair."""
+    return 1000 * seed + layer
+
+
+@torch.no_grad()
 def _pooled(
     model: TransformerBridge, texts: Sequence[str], sites: Sequence[str], width: int, positions: str
 ) -> Float[Tensor, "text site width"]:
@@ -121,24 +281,10 @@ def _pooled(
     check_positions(positions)
     dtype = torch.promote_types(model.cfg.dtype, torch.float32)
     pooled = torch.empty(len(texts), len(sites), width, dtype=dtype)
-    for indices, tokens in prompt_groups(model, texts):
+    for places, tokens, _ in text_batches(model, texts):
         chosen = chosen_positions(model, tokens, positions).to(dtype)
         weights = chosen / chosen.sum(dim=1, keepdim=True)
-        for place, seen in enumerate(_seen_at(model, tokens, sites)):
-            means = torch.einsum("bp,bpn->bn", weights, seen.to(dtype))
-            pooled[indices, place] = means.cpu()
+        _, seen = model.run_with_cache(tokens, names_filter=list(sites))
+        for i, site in enumerate(sites):
+            pooled[places, i] = torch.einsum("bp,bpn->bn", weights, seen[site].to(dtype)).cpu()
     return pooled
-
-
-@torch.no_grad()
-def _seen_at(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], sites: Sequence[str]
-) -> list[Float[Tensor, "batch pos width"]]:
-    """What one forward pass shows at each site, in the order in which the pass comes by."""
-    seen: list[Tensor] = []
-
-    def record(activation: Float[Tensor, "batch pos width"], hook: HookPoint) -> None:
-        seen.append(activation)
-
-    model.run_with_hooks(tokens, fwd_hooks=[(site, record) for site in sites], return_type=None)
-    return seen

@@ -4,9 +4,10 @@ A task is a set of prompts with one right next token each (the paper's section 3
 are split: neurons and configurations are chosen on "select" and reported on "test".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -14,11 +15,11 @@ from jaxtyping import Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import DataError, check_choice, did_you_mean
-from snahelpers.files import data_path, read_rows, read_text
-from snahelpers.models import is_bos
+from snahelpers.amplification import is_bos
+from snahelpers.columns import SPLITS
+from snahelpers.errors import DataError, check_choice, check_range, did_you_mean
+from snahelpers.files import data_path, read_table, read_text
 
-SPLITS = ("select", "test")
 SOURCES = {"twelve": "tasks.csv", "ladder": "ladder.csv", "planted": "planted.csv"}
 TASK_COLUMNS = ("task", "domain", "difficulty", "split", "prompt", "target")
 REVIEW_VALUES = {
@@ -82,26 +83,66 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
             f"There are no tasks {str(source)!r}.{did_you_mean(str(source), SOURCES)} Name one of "
             f"{', '.join(SOURCES)}, or give the path of a CSV file."
         )
-    tasks: dict[str, Task] = {}
-    first_row: dict[tuple[str, str], int] = {}
-    for number, row in read_rows(path, TASK_COLUMNS):
-        place = f"{path.name}, row {number}"
+    table, found = read_table(path, TASK_COLUMNS), {}
+    for row in table.itertuples():
+        place = f"{path.name}, row {row.Index}"
         _check_row(place, row)
-        earlier = first_row.setdefault((row["task"], row["prompt"]), number)
-        if earlier != number:
+        first, examples = found.setdefault(row.task, (row, {}))
+        if row.prompt in examples:
+            earlier = table.index[(table.task == row.task) & (table.prompt == row.prompt)][0]
             raise DataError(
-                f"{place} repeats the prompt of row {earlier} ({row['prompt']!r}, task "
-                f"{row['task']}). Remove one: a prompt counts once, in one split."
+                f"{place} repeats the prompt of row {earlier} ({row.prompt!r}, task {row.task}). "
+                "Remove one: a prompt counts once, in one split."
             )
-        task = tasks.get(row["task"], Task(row["task"], row["domain"], row["difficulty"], ()))
-        if (task.domain, task.difficulty) != (row["domain"], row["difficulty"]):
+        if (row.domain, row.difficulty) != (first.domain, first.difficulty):
             raise DataError(
-                f"{place}: task {task.name} is {task.domain}, {task.difficulty} in earlier rows "
-                f"and {row['domain']}, {row['difficulty']} here. Give all its rows the same values."
+                f"{place}: task {row.task} is {first.domain}, {first.difficulty} in row "
+                f"{first.Index} and {row.domain}, {row.difficulty} here. Give all its rows the "
+                "same values."
             )
-        example = Example(row["prompt"], row["target"], row["split"])
-        tasks[task.name] = replace(task, examples=(*task.examples, example))
-    return tasks
+        examples[row.prompt] = Example(row.prompt, row.target, row.split)
+    return {
+        name: Task(name, first.domain, first.difficulty, tuple(examples.values()))
+        for name, (first, examples) in found.items()
+    }
+
+
+def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
+    """The tasks themselves, whichever way they were named.
+
+    Raises:
+        DataError: there is no such task, none is named, or one is named twice.
+    """
+    if isinstance(tasks, Mapping):
+        tasks = tasks.values()
+    elif isinstance(tasks, (Task, str)):
+        tasks = [tasks]
+    chosen, twelve = [], load_tasks()
+    for task in tasks:
+        if not isinstance(task, Task) and task not in twelve:
+            raise DataError(
+                f"There is no task {task!r}.{did_you_mean(str(task), twelve)} Name one of "
+                f"{', '.join(twelve)}, or give what load_tasks returns."
+            )
+        chosen.append(twelve[task] if isinstance(task, str) else task)
+    names = [task.name for task in chosen]
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"The tasks are {names}: expected one or more, each once.")
+    return chosen
+
+
+def few(tasks: Mapping[str, Task], n: int) -> dict[str, Task]:
+    """The same tasks with only the first n examples of each split: a quick look.
+
+    Raises:
+        SNAError: n is less than 1.
+    """
+    check_range("the number of examples", n, 1, 10**9)
+    first = {}
+    for name, task in tasks.items():
+        halves = [task.split(split).examples[:n] for split in SPLITS]
+        first[name] = replace(task, examples=sum(halves, ()))
+    return first
 
 
 def load_neutral(path: str | Path | None = None) -> list[str]:
@@ -125,23 +166,14 @@ def load_reviews(path: str | Path | None = None) -> pd.DataFrame:
     """
     path = data_path("reviews.csv") if path is None else Path(path)
     columns = ["sentence", *REVIEW_VALUES]
-    rows = []
-    for number, row in read_rows(path, columns):
-        if not row["sentence"].strip():
-            raise DataError(f"{path.name}, row {number}: the sentence is empty.")
+    reviews = read_table(path, columns)[columns]
+    for row in reviews.itertuples():
+        place = f"{path.name}, row {row.Index}: "
+        if not row.sentence.strip():
+            raise DataError(f"{place}the sentence is empty.")
         for column, choices in REVIEW_VALUES.items():
-            check_choice(column, row[column], choices, f"{path.name}, row {number}: ")
-        rows.append({column: row[column] for column in columns})
-    return pd.DataFrame(rows, columns=columns)
-
-
-def target_ids(model: TransformerBridge, task: Task) -> Int[Tensor, " example"]:
-    """The token id of every example's target, in this model's vocabulary, on the CPU.
-
-    Raises:
-        DataError: a target is several tokens (they are shown), so it has no single probability.
-    """
-    return torch.tensor([token_id(model, example.target) for example in task.examples]).long()
+            check_choice(column, getattr(row, column), choices, place)
+    return reviews.reset_index(drop=True)
 
 
 def token_id(model: TransformerBridge, target: str) -> int:
@@ -159,43 +191,59 @@ def token_id(model: TransformerBridge, target: str) -> int:
     return int(ids[0])
 
 
-def prompt_groups(
-    model: TransformerBridge, prompts: Sequence[str]
-) -> Iterator[tuple[Int[Tensor, " batch"], Int[Tensor, "batch pos"]]]:
-    """Tokens of the prompts in batches of equal length, so that nothing is ever padded.
+class Batch(NamedTuple):
+    """Texts of one length, so that nothing is padded.
 
     Padding on the right, the default for lists of texts, makes the last position a pad.
 
+    Attributes:
+        places: Where each text stands in the list that was given; on the CPU.
+        tokens: What the model is fed, beginning-of-sequence token included; on its device.
+        answers: The answers' tokens, which are read at the last positions; of texts without
+            answers there are none to read.
+    """
+
+    places: Int[Tensor, " batch"]
+    tokens: Int[Tensor, "batch pos"]
+    answers: Int[Tensor, "batch read"]
+
+
+def text_batches(model: TransformerBridge, texts: Sequence[str]) -> Iterator[Batch]:
+    """Tokens of the texts in batches of equal length.
+
     Args:
         model: Gives the tokens, with the beginning-of-sequence token it is used to.
-        prompts: Any number of texts of any length; every one is checked before the first batch.
-
-    Yields:
-        The prompts' places in `prompts` (on the CPU) and their tokens (on the model's device).
+        texts: Any number, of any length; every one is checked before the first batch.
 
     Raises:
-        DataError: no prompts, an empty one, or one longer than the model's context.
+        DataError: no texts, an empty one, or one longer than the model's context.
     """
-    if isinstance(prompts, str) or not len(prompts):
-        raise DataError(f"Expected a list of at least one text, got {prompts!r}.")
-    by_length: dict[int, list[tuple[int, Tensor]]] = {}
-    for index, prompt in enumerate(prompts):
-        tokens = _tokens(model, prompt)
-        by_length.setdefault(len(tokens), []).append((index, tokens))
-    for length, members in sorted(by_length.items()):
-        size = max(1, MAX_BATCH_TOKENS // length)
-        for start in range(0, len(members), size):
-            indices, tokens = zip(*members[start : start + size], strict=True)
-            yield torch.tensor(indices), torch.stack(tokens)
+    if isinstance(texts, str) or not len(texts) or not all(isinstance(text, str) for text in texts):
+        raise DataError(f"Expected a list of at least one text, got {texts!r}.")
+    rows = [_tokens(model, text) for text in texts]
+    lengths = torch.tensor([len(row) for row in rows])
+    for length in lengths.unique().tolist():  # the shortest first
+        alike = (lengths == length).nonzero().flatten()
+        for places in alike.split(max(1, MAX_BATCH_TOKENS // length)):
+            tokens = torch.stack([rows[place] for place in places])
+            yield Batch(places, tokens, tokens[:, :0])
+
+
+def answer_batches(model: TransformerBridge, examples: Sequence[Example]) -> Iterator[Batch]:
+    """Tokens of the examples' prompts in batches of equal length, with their answers.
+
+    Raises:
+        DataError: as `text_batches`, or a target is several tokens.
+    """
+    targets = torch.tensor([[token_id(model, example.target)] for example in examples])
+    for batch in text_batches(model, [example.prompt for example in examples]):
+        yield batch._replace(answers=targets[batch.places].to(batch.tokens.device))
 
 
 def _tokens(model: TransformerBridge, prompt: str) -> Int[Tensor, " pos"]:
-    empty = DataError(f"The prompt {prompt!r} is empty: give it at least one word.")
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise empty
     tokens = model.to_tokens(prompt, truncate=False)[0]  # by default it is cut without a word
-    if is_bos(model, tokens).all():
-        raise empty
+    if not prompt.strip() or is_bos(model, tokens).all():
+        raise DataError(f"The prompt {prompt!r} is empty: give it at least one word.")
     if len(tokens) > model.cfg.n_ctx:
         raise DataError(
             f"The prompt {prompt[:40]!r}… is {len(tokens)} tokens long; {model.cfg.model_name} "
@@ -204,18 +252,18 @@ def _tokens(model: TransformerBridge, prompt: str) -> Int[Tensor, " pos"]:
     return tokens
 
 
-def _check_row(place: str, row: dict[str, str]) -> None:
-    check_choice("split", row["split"], SPLITS, f"{place}: ")
+def _check_row(place: str, row: tuple) -> None:
+    check_choice("split", row.split, SPLITS, f"{place}: ")
     for column in ("task", "prompt", "target"):
-        if not row[column].strip(" "):
+        if not getattr(row, column).strip(" "):
             raise DataError(f"{place}: the {column} is empty.")
-    if row["prompt"].endswith((" ", "\t")):
+    if row.prompt.endswith((" ", "\t")):
         raise DataError(
-            f"{place}: the prompt {row['prompt']!r} ends in a space, which is a token of its own "
+            f"{place}: the prompt {row.prompt!r} ends in a space, which is a token of its own "
             "and hides the answer. Move the space to the front of the target."
         )
-    if row["target"][0].isalnum() and row["prompt"][-1] not in "\n([{'\"":
+    if row.target[0].isalnum() and row.prompt[-1] not in "\n([{'\"":
         raise DataError(
-            f"{place}: the target {row['target']!r} has no space in front. Words inside a text "
-            f"begin with theirs: write {' ' + row['target']!r}."
+            f"{place}: the target {row.target!r} has no space in front. Words inside a text "
+            f"begin with theirs: write {' ' + row.target!r}."
         )

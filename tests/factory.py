@@ -75,40 +75,64 @@ def wordy():
 def neox():
     return transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(
-            num_hidden_layers=3, hidden_size=32, intermediate_size=128, num_attention_heads=2,
-            max_position_embeddings=CONTEXT, **WIDE, **_vocabulary(),
+            num_hidden_layers=3,
+            hidden_size=32,
+            intermediate_size=128,
+            num_attention_heads=2,
+            max_position_embeddings=CONTEXT,
+            **WIDE,
+            **_vocabulary(),
         )
-    )  # fmt: skip
+    )
 
 
 def llama():
     return transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
-            num_hidden_layers=3, hidden_size=32, intermediate_size=80, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=CONTEXT, **WIDE, **_vocabulary(),
+            num_hidden_layers=3,
+            hidden_size=32,
+            intermediate_size=80,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=CONTEXT,
+            **WIDE,
+            **_vocabulary(),
         )
-    )  # fmt: skip
+    )
 
 
 def gemma2():
     """A norm follows its MLP, so its neurons do not simply add to the residual stream."""
     return transformers.Gemma2ForCausalLM(
         transformers.Gemma2Config(
-            num_hidden_layers=3, hidden_size=32, intermediate_size=80, num_attention_heads=4,
-            num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16,
-            max_position_embeddings=CONTEXT, sliding_window=2 * CONTEXT, **WIDE, **_vocabulary(),
+            num_hidden_layers=3,
+            hidden_size=32,
+            intermediate_size=80,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=16,
+            query_pre_attn_scalar=16,
+            max_position_embeddings=CONTEXT,
+            sliding_window=2 * CONTEXT,
+            **WIDE,
+            **_vocabulary(),
         )
-    )  # fmt: skip
+    )
 
 
 def mixtral():
     return transformers.MixtralForCausalLM(
         transformers.MixtralConfig(
-            num_hidden_layers=2, hidden_size=32, intermediate_size=32, num_attention_heads=2,
-            num_key_value_heads=2, num_local_experts=4, max_position_embeddings=CONTEXT,
+            num_hidden_layers=2,
+            hidden_size=32,
+            intermediate_size=32,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            num_local_experts=4,
+            max_position_embeddings=CONTEXT,
             **_vocabulary(),
         )
-    )  # fmt: skip
+    )
 
 
 DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
@@ -158,6 +182,16 @@ def neuron_outputs(reference: transformers.PreTrainedModel, layer: int) -> torch
 def tolerance(family: str) -> dict[str, float]:
     """How close to plain transformers in float64: rotary positions are kept in float32 there."""
     return dict(rtol=1e-9, atol=1e-9) if family == "gpt2" else dict(rtol=1e-5, atol=1e-6)
+
+
+def perplexity(model: TransformerBridge, texts=SENTENCES) -> float:
+    """exp of the mean loss a token, in nats, text by text."""
+    losses = []
+    for text in texts:
+        tokens = model.to_tokens(text)[0]
+        logp = model(text)[0, :-1].log_softmax(-1)
+        losses.append(-logp.gather(-1, tokens[1:, None]))
+    return float(torch.cat(losses).mean().exp())
 
 
 def task(name: str = "tiny", prompts=PROMPTS, targets=TARGETS) -> sna.Task:

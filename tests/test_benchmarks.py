@@ -66,7 +66,8 @@ def test_operations_are_those_that_run():
     ours.p(0, [(1, 2.4)])  # makes the clean pass, which is not counted
     with FlopCounterMode(display=False) as counter:
         ours.p(0, [(1, 2.4)])
-    forming_deltas = 2 * sum(tokens.numel() for _, tokens in case.groups) * case.model.cfg.d_model
+    tokens = sum(tokens.numel() for _, tokens in case.groups)
+    forming_deltas = 2 * tokens * case.neurons.shape[1] * case.model.cfg.d_model
     expected = operations(case, [0]) * len(case.targets) + forming_deltas
     # Torch's counter does not know the CPU's fused attention.
     cfg = case.model.cfg

@@ -9,7 +9,7 @@ import torch
 
 import factory
 import snahelpers as sna
-from snahelpers import generate, interference
+from snahelpers import interference
 
 TEXTS = factory.SENTENCES[:4]
 WORDS = factory.task()
@@ -49,9 +49,9 @@ def test_side_effects_are_those_of_amplify_and_measure(family):
 
 
 def test_the_loss_gives_the_change_of_neutral_perplexity(model, changes):
-    before = sna.neutral_perplexity(model, TEXTS)
+    before = factory.perplexity(model, TEXTS)
     with sna.amplify(model, PUSH):
-        after = sna.neutral_perplexity(model, TEXTS)
+        after = factory.perplexity(model, TEXTS)
     table = interference.effects(changes).set_index(["domain", "outcome"])
     assert np.exp(table.value["neutral", "loss"]) == pytest.approx(after / before, rel=1e-4)
     assert set(table.loc["neutral"].index) == {"loss"}
@@ -119,10 +119,8 @@ def test_means_are_of_the_select_prompts_and_the_texts(model, means):
 
 def test_the_best_configuration_is_that_of_the_mean_over_tasks_on_select():
     grid = sna.Grid(layers=[0, 1], counts=[2, 3], multipliers=[2.0])
-    frame = sna.sweep(
-        factory.load("gpt2"), [WORDS, replace(VERSE, domain="words")], grid,
-        neutral=TEXTS, progress=False,
-    )  # fmt: skip
+    tasks = [WORDS, replace(VERSE, domain="words")]
+    frame = sna.sweep(factory.load("gpt2"), tasks, grid, neutral=TEXTS, progress=False)
     frame["delta_logodds"] = -frame.layer - frame.n_neurons - 100.0 * (frame.split == "test")
     frame.loc[(frame.task == "tiny") & (frame.layer == 1), "delta_logodds"] += 9
     [row] = interference.best_configurations(frame).itertuples()
@@ -144,59 +142,3 @@ def test_bad_input_is_refused(model, changes):
         interference.effects(changes[:0])
     with pytest.raises(sna.SNAError, match="n_resamples"):
         interference.effects(changes, n_resamples=0)
-
-
-def test_what_is_written_is_greedy_decoding_and_judged_by_the_clean_model(model):
-    frame = generate.write(model, factory.PROMPTS, PUSH, lengths=[2, 6])
-    assert frame.prompt.tolist() == [p for p in factory.PROMPTS for _ in range(2)]
-    tokens = model.to_tokens(factory.PROMPTS[0])
-    start = tokens.shape[1]
-    with sna.amplify(model, PUSH):
-        for _ in range(6):
-            tokens = torch.cat([tokens, model(tokens)[:, -1:].argmax(-1)], dim=1)
-    short, long = frame.iloc[0], frame.iloc[1]
-    assert long.text == model.to_string(tokens[0, start:]) and long.text.startswith(short.text)
-    logp = model(tokens).log_softmax(-1)[0, start - 1 : -1]
-    losses = -logp.gather(-1, tokens[0, start:, None])
-    assert long.perplexity == pytest.approx(float(losses.mean().exp()), rel=1e-4)
-    assert short.perplexity == pytest.approx(float(losses[:2].mean().exp()), rel=1e-4)
-    assert long.repetition == generate.repetition(tokens[0, start:].tolist())
-
-
-def test_repetition_runs_from_none_to_a_loop():
-    assert generate.repetition([1, 2, 3, 4, 5]) == generate.repetition([1, 2]) == 0
-    assert generate.repetition([7] * 102) == pytest.approx(0.99)
-
-
-def test_a_text_that_does_not_fit_is_refused(model):
-    with pytest.raises(sna.SNAError, match="new tokens 64"):
-        generate.write(model, ["A dog"], lengths=[3, 64])
-
-
-@pytest.fixture(scope="module")
-def panel(model, means):
-    scores = {name: means[name] - means["neutral"] for name in ("words", "verse")}
-    return sna.InterferenceMap(
-        model, TASKS, TEXTS, scores, prompt="A dog", layer=1, k=4, multiplier=3.0
-    )
-
-
-def test_the_panel_measures_and_writes_with_the_amplification_it_names(panel, model, means):
-    chosen = panel.start | {"amplify": "verse", "layer": 0}
-    neurons = sna.top_neurons(means["verse"] - means["neutral"], 0, 4)
-    push = sna.Amplification(0, neurons, 3.0)
-    assert panel.amplification(**chosen) == push
-    row = panel.row(**chosen).set_index("domain").value
-    by_hand = interference.side_effects(model, TASKS, TEXTS, push)
-    assert row.words == pytest.approx(by_hand[by_hand.domain == "words"].logodds.mean(), abs=1e-5)
-    assert row.neutral < 0 or by_hand.loss.mean() < 0  # more loss points left, as other harm does
-    _, alt = panel.picture(**chosen)
-    [text] = generate.write(model, ["A dog"], push).text
-    assert "4 verse neurons of layer 0 × 3.0" in alt and text.replace("\n", " / ") in alt
-
-
-def test_the_panel_refuses_a_start_out_of_range(model, panel):
-    with pytest.raises(sna.SNAError, match="layer 9"):
-        sna.InterferenceMap(
-            model, TASKS, TEXTS, panel.scores, prompt="A dog", layer=9, k=4, multiplier=3.0
-        )

@@ -12,13 +12,12 @@ import torch
 
 import factory
 import snahelpers as sna
-from snahelpers.lab import Lab, search
-from snahelpers.lab.bench import CONTROL_DRAWS, Bench
+from snahelpers.lab import Lab
+from snahelpers.lab.bench import CONTROL_DRAWS, GRID, Bench
+from snahelpers.lab.next_token import NextToken
 from snahelpers.lab.page import Page
 from snahelpers.lab.setting import OWN, Push, Setting, all_tasks, as_code
-from snahelpers.measure import next_distribution
-from snahelpers.readout import logits_by_row
-from snahelpers.widgets.live import Live
+from snahelpers.widgets import Live
 
 PUSH = Push(layer=7, k=12, multiplier=2.4)
 
@@ -37,6 +36,14 @@ def setting():
 @pytest.fixture
 def page(bench):
     return Page(bench, "planted", PUSH)
+
+
+@torch.no_grad()
+def next_distribution(model, prompt, *edits):
+    """Every token's probability, by a full pass of the whole model."""
+    with sna.amplify(model, *edits):
+        logits = model(model.to_tokens(prompt), use_cache=False)[0, -1]
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=-1)
 
 
 def by_hand(bench, setting):
@@ -79,13 +86,13 @@ def full_pass(bench, setting):
 @pytest.fixture
 def full_passes(monkeypatch):
     """A list that grows when the bench takes a full pass under amplification."""
-    taken = []
+    taken, full_pass = [], NextToken._full_pass
 
-    def take(model, prompt, *edits):
-        taken.append(edits)
-        return next_distribution(model, prompt, *edits)
+    def take(self, factors, n):
+        taken.append(factors)
+        return full_pass(self, factors, n)
 
-    monkeypatch.setattr("snahelpers.lab.bench.next_distribution", take)
+    monkeypatch.setattr(NextToken, "_full_pass", take)
     return taken
 
 
@@ -109,9 +116,14 @@ def test_a_resumed_pass_is_a_full_pass(family, layer, multiplier, positions, ful
 def test_what_is_resumed_is_of_this_prompt_and_these_positions(bench, setting, full_passes):
     """Float32 and trained weights, one bench throughout: nothing of an earlier setting is left."""
     for changed in (
-        {}, {"positions": "last"}, {}, {"prompt": "The king said"}, {"pushes": (Push(2, 5, 0.0),)},
-        {"pushes": (Push(11, 12, 6.0),), "positions": "last"}, {},
-    ):  # fmt: skip
+        {},
+        {"positions": "last"},
+        {},
+        {"prompt": "The king said"},
+        {"pushes": (Push(2, 5, 0.0),)},
+        {"pushes": (Push(11, 12, 6.0),), "positions": "last"},
+        {},
+    ):
         now = replace(setting, **changed)
         shown, expected = bench.distribution(now), full_pass(bench, now)
         assert shown.after.tolist() == pytest.approx(expected[shown.id.tolist()].tolist(), rel=1e-4)
@@ -234,29 +246,34 @@ def test_a_neuron_pushes_toward_what_its_output_raises(bench, setting):
     )
 
 
-def test_rows_of_one_pass_are_passes_of_their_own(bench, setting, monkeypatch):
-    edits = [
-        [], [sna.Amplification(3, [1, 2], 4.0)],
-        [sna.Amplification(3, [2], 0.0), sna.Amplification(5, [9], 3.0, "last")],
-    ]  # fmt: skip
-    rows = logits_by_row(bench.model, setting.prompt, edits).softmax(-1)
-    for row, edit in zip(rows, edits, strict=True):
-        expected = next_distribution(bench.model, setting.prompt, *edit)
-        torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-7)
-    monkeypatch.setattr("snahelpers.readout.MAX_BATCH_TOKENS", 20)
-    apart = logits_by_row(bench.model, setting.prompt, edits).softmax(-1)
-    torch.testing.assert_close(apart, rows, rtol=1e-4, atol=1e-7)
-    with pytest.raises(sna.SNAError, match="neuron"):
-        logits_by_row(bench.model, setting.prompt, [[sna.Amplification(3, [512], 2.0)]])
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+@pytest.mark.parametrize("at_once", [1024, 20], ids=["one batch", "two batches"])
+def test_rows_of_one_batch_are_passes_of_their_own(family, at_once, monkeypatch):
+    monkeypatch.setattr("snahelpers.tasks.MAX_BATCH_TOKENS", at_once)
+    model, prompt = factory.load(family), factory.PROMPTS[0]
+    next_token = NextToken(model, {}, prompt, "all")
+    one_layer = [[sna.Amplification(1, [1, 2], 4.0)], [sna.Amplification(1, [2], 0.0)]]
+    two_layers = [[], one_layer[0], [*one_layer[1], sna.Amplification(2, [9], 3.0)]]
+    for rows in (one_layer, two_layers):
+        logits = next_token.logits(*rows)
+        for row, edits in zip(logits.softmax(-1), rows, strict=True):
+            expected = next_distribution(model, prompt, *edits)
+            torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-7)
+    with pytest.raises(sna.SNAError, match="Neuron"):
+        next_token.logits([sna.Amplification(1, [model.cfg.d_mlp], 2.0)])
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"source": "random"}, {"source": "contrastive", "task": "maths_easy"},
-     {"own": ("It's red.", 'Say "no".'), "neutral": ("Stop.",), "positions": "last"},
-     {"pushes": (PUSH, Push(2, 5, 1.23))}],
+    [
+        {},
+        {"source": "random"},
+        {"source": "contrastive", "task": "maths_easy"},
+        {"own": ("It's red.", 'Say "no".'), "neutral": ("Stop.",), "positions": "last"},
+        {"pushes": (PUSH, Push(2, 5, 1.23))},
+    ],
     ids=["planted", "random", "contrastive", "own", "two"],
-)  # fmt: skip
+)
 def test_the_code_runs_as_pasted_and_gives_the_same(bench, setting, changed):
     setting = replace(setting, **changed)
     *lines, last = as_code(setting, "minnow-dimmed").splitlines()
@@ -269,21 +286,24 @@ def test_the_code_runs_as_pasted_and_gives_the_same(bench, setting, changed):
 
 def test_a_search_is_the_sweep(bench, setting):
     grid = sna.Grid(counts=(3, 12), multipliers=(1.5, 2.4))
-    found = pd.concat(search.search(bench, setting, grid), ignore_index=True)
+    found = pd.concat(bench.search(setting, grid), ignore_index=True)
     assert len(found) == 12 * 4
-    best = search.winner(found)
-    assert best.layer == 7 and best.p_post == found.p_post.max()
-    again = bench.distribution(replace(setting, pushes=(search.as_push(best),)))
+    best = found.loc[found.p_post.idxmax()]
+    assert best.layer == 7
+    push = Push(int(best.layer), int(best.n_neurons), best.multiplier)
+    again = bench.distribution(replace(setting, pushes=(push,)))
     assert again.after[again.token == setting.target].item() == pytest.approx(best.p_post, rel=1e-3)
-    cells = search.best_counts(found)
-    assert len(cells) == 12 * 2 and cells.p_post.max() == best.p_post
 
 
 @pytest.mark.parametrize(
     ("field", "text", "said"),
-    [("answer", "two words", "one token"), ("answer", " ", "answer is empty"),
-     ("prompt", " ", "prompt is empty"), ("prompt", "word " * 300, "Shorten")],
-)  # fmt: skip
+    [
+        ("answer", "two words", "one token"),
+        ("answer", " ", "answer is empty"),
+        ("prompt", " ", "prompt is empty"),
+        ("prompt", "word " * 300, "Shorten"),
+    ],
+)
 def test_bad_input_is_a_sentence_and_what_was_shown_stays(page, field, text, said):
     shown, summary = bytes(page.image.value), page.summary.value
     getattr(page.controls, field).value = text
@@ -319,14 +339,28 @@ def test_a_search_fills_the_map_and_a_cell_loads(page):
     page.search.go.click()
     assert "1,008 configurations" in page.search.report.value
     assert "held-out prompts of planted" in page.search.report.value
-    cells = [c for c in page.search.heat_map.grid.children if isinstance(c, ipywidgets.Button)]
+    cells = [c for c in page.search.heat_map.children if isinstance(c, ipywidgets.Button)]
     assert len(cells) == 12 * 12
     cells[7 * 12 + 3].click()
-    assert page.controls.first.layer.value == 7
-    assert page.controls.first.multiplier.value == search.GRID.multipliers[3]
+    found = page.search.found.query("layer == 7 and multiplier == @GRID.multipliers[3]")
+    best = found.loc[found.p_post.idxmax()]
+    assert page.controls.first.push() == (7, best.n_neurons, GRID.multipliers[3])
+    assert cells[7 * 12 + 3].description == f"{best.delta_logodds:+.2f}"
     assert "search.csv" in page.links.value
     page.search.go.click()
     assert all(cell.comm is None for cell in cells)  # closed: nothing piles up
+
+
+@pytest.mark.parametrize("source", ["contrastive", "random"])
+def test_a_search_chooses_neurons_as_the_page_says(page, bench, source):
+    page.controls.source.value = source
+    page.search.go.click()
+    best = page.search.found.loc[page.search.found.p_post.idxmax()]
+    assert f"Best: layer {best.layer}, {best.n_neurons} neurons" in page.search.report.value
+    push = Push(int(best.layer), int(best.n_neurons), float(best.multiplier))
+    shown = bench.distribution(replace(page.setting, pushes=(push,)))
+    after = shown.after[shown.token == page.setting.target].item()
+    assert after == pytest.approx(best.p_post, rel=1e-3)
 
 
 def test_a_search_can_be_stopped(page, monkeypatch):
@@ -343,28 +377,28 @@ def test_a_search_can_be_stopped(page, monkeypatch):
     assert not page.search.go.disabled and page.search.cancel.disabled
 
 
-def test_a_model_that_is_not_there_leaves_the_one_at_hand(page):
+def test_a_model_that_is_not_there_leaves_the_one_at_hand(page, bench):
     page.model_row.typed.value = "no/such-model"
     assert "needs the Hugging Face hub" in page.model_row.status.value
     page.model_row.load.click()
     assert "cannot be reached" in page.model_row.status.value
-    assert page.bench.model.cfg.model_name == "minnow-dimmed" and not page.model_row.load.disabled
+    assert page.controls.bench is bench and not page.model_row.load.disabled
     page.model_row.typed.value = "minnow"
     page.model_row.load.click()
-    assert page.bench.model.cfg.model_name == "minnow" and "'minnow'" in page.code.value
+    assert page.controls.bench.model.cfg.model_name == "minnow" and "'minnow'" in page.code.value
 
 
 def test_what_was_found_on_one_model_is_not_shown_for_another(page):
     page.search.go.click()
     page.model_row.typed.value = "minnow"
     page.model_row.load.click()
-    assert page.search.found is None and not page.search.heat_map.grid.children
+    assert page.search.found is None and not page.search.heat_map.children
     assert "search.csv" not in page.links.value
 
 
 @pytest.mark.parametrize(("name", "size"), [("gpt2-xl", "6,431 MB"), ("gpt2", "548 MB")])
 def test_a_model_from_the_hub_is_told_with_its_size(page, name, size, monkeypatch):
-    monkeypatch.setattr("snahelpers.checkpoints._cached", lambda name: None)
+    monkeypatch.setattr("snahelpers.models.cached_folder", lambda name: None)
     page.model_row.listed.value = name
     assert size in page.model_row.status.value
 
@@ -412,13 +446,17 @@ def test_only_the_newest_change_is_drawn_and_in_the_loops_thread():
 def test_the_numbers_are_there_on_every_architecture(family):
     bench = Bench(factory.load(family))
     given = Setting(
-        factory.PROMPTS[0], factory.TARGETS[0], OWN, (Push(1, 3, 4.0),), own=("A dog ran",),
+        factory.PROMPTS[0],
+        factory.TARGETS[0],
+        OWN,
+        (Push(1, 3, 4.0),),
+        own=("A dog ran",),
         neutral=tuple(factory.SENTENCES),
-    )  # fmt: skip
+    )
     shown = bench.distribution(given)
     assert bench.control(given, shown.id.tolist()).notna().all(axis=None)
     assert bench.neurons(given).drop(columns="toward").notna().all(axis=None)
-    found = pd.concat(search.search(bench, given, sna.Grid(counts=(3,), multipliers=(4.0,))))
+    found = pd.concat(bench.search(given, sna.Grid(counts=(3,), multipliers=(4.0,))))
     row = found[found.layer == 1].iloc[0]
     assert shown.after[shown.token == given.target].item() == pytest.approx(row.p_post, rel=1e-3)
 

@@ -10,13 +10,24 @@ import pandas as pd
 import pytest
 import torch
 
+import evidence
 import make_ledger
 import snahelpers as sna
+from ledger import (
+    FAILS,
+    HOLDS,
+    KINDS,
+    MEASURED,
+    NAMES,
+    UNKNOWN,
+    as_markdown,
+    holds,
+    judge,
+    load_claims,
+)
 from snahelpers import interference
-from snahelpers.ledger.claims import FAILS, HOLDS, KINDS, MEASURED, NAMES, UNKNOWN, holds
-from snahelpers.ledger.evidence import layer_at
 
-CLAIMS = sna.load_claims()
+CLAIMS = load_claims()
 CRITERIA = CLAIMS[CLAIMS.criterion != ""].set_index("id")
 DOMAINS = ("maths", "poetry", "coding", "logic")
 LEVELS = ("easy", "medium", "hard")
@@ -78,16 +89,16 @@ def sentiment_tables(gains):
 
 def sentiment(gains, chosen=("both", 11, 12.0)):
     shares = dict(overlap=53.0, contrast_overlap=0.0, zone1_by_p=100.0)
-    return sna.measure_sentiment(sentiment_tables(gains), chosen, 12, **shares)
+    return evidence.measure_sentiment(sentiment_tables(gains), chosen, 12, **shares)
 
 
 def everything():
     """What all the functions measure on made-up tables."""
     frame = sweep(lambda domain, level, layer, _: 0.1 * layer, spread)
     singles = sweep(lambda domain, level, layer, example: 0.1 * layer, spread, examples=2)
-    own = [sna.measure_sweep(frame), sna.measure_layers(singles)]
+    own = [evidence.measure_sweep(frame), evidence.measure_layers(singles)]
     other = [table.assign(measure="other_" + table.measure, on="another") for table in own]
-    more = [sna.measure_interference(changes(lambda *_: -0.1)), sentiment({(11, 12.0): 40.0})]
+    more = [evidence.measure_interference(changes(lambda *_: -0.1)), sentiment({(11, 12.0): 40.0})]
     return [*own, *other, *more]
 
 
@@ -100,7 +111,7 @@ def row(measure, value, low=np.nan, high=np.nan):
 
 
 def status(claim, table):
-    return sna.ledger("toy", table).set_index("id").status[claim]
+    return judge("toy", table).set_index("id").status[claim]
 
 
 def grid(criterion, paper):
@@ -138,9 +149,12 @@ def test_claims_tell_where_they_stand_and_of_what():
 
 
 def test_of_two_numbers_that_contradict_each_other_at_most_one_holds():
-    for pair in (["sst_gain_591", "sst_gain_573"], ["zone2_tasks", "zone2_almost"],
-                 ["multiplier_max_sweep", "multiplier_max_method"],
-                 ["pythia_layer", "pythia_depth"]):  # fmt: skip
+    for pair in (
+        ["sst_gain_591", "sst_gain_573"],
+        ["zone2_tasks", "zone2_almost"],
+        ["multiplier_max_sweep", "multiplier_max_method"],
+        ["pythia_layer", "pythia_depth"],
+    ):
         one, two = (CRITERIA.loc[name] for name in pair)
         assert one.measure == two.measure
         assert holds(one.criterion, **dict.fromkeys(NAMES, one.value))
@@ -166,21 +180,21 @@ def test_a_status_turns_with_the_measured_value_alone():
 
 
 def test_the_ledger_says_on_what_and_how():
-    table = sna.ledger("toy", row("zone1_tasks", 5), row("other_maths_p_min", 0.1).assign(on="b"))
+    table = judge("toy", row("zone1_tasks", 5), row("other_maths_p_min", 0.1).assign(on="b"))
     table = table.set_index("id")
     assert list(table.index) == list(CLAIMS.id)
     assert table.loc["zone1_tasks", ["paper", "value", "n", "on", "method"]].tolist() == [
         *(5.0, 5.0, 12.0, "toy", "by hand")
     ]
     assert table.on["pythia_p_min"] == "b" and table.on["spearman"] == ""
-    assert set(sna.ledger("toy").status) == {UNKNOWN}
+    assert set(judge("toy").status) == {UNKNOWN}
 
 
 def test_a_sweep_in_numbers_worked_out_by_hand():
     def effect(domain, level, layer, _):
         return 0.1 * (1 + (domain == "maths")) * (1 + layer)  # best at the last layer
 
-    got = numbers(sna.measure_sweep(sweep(effect, spread)))
+    got = numbers(evidence.measure_sweep(sweep(effect, spread)))
     p = pd.Series([spread(domain, level) for domain in DOMAINS for level in LEVELS])
     push = np.array([0.2] * 3 + [0.1] * 9)
 
@@ -208,8 +222,10 @@ def test_a_sweep_in_numbers_worked_out_by_hand():
     assert got.spearman_best_pct_squared == near(got.spearman_best_pct**2)
     some = [p.drop(i).corr(best.drop(i), method="spearman") for i in range(12)]
     assert got.spearman_without_a_task == near(max(some))
-    some = [p.drop(range(i, i + 3)).corr(best.drop(range(i, i + 3)), method="spearman")
-            for i in range(0, 12, 3)]  # fmt: skip
+    some = [
+        p.drop(range(i, i + 3)).corr(best.drop(range(i, i + 3)), method="spearman")
+        for i in range(0, 12, 3)
+    ]
     assert got.spearman_without_a_domain == near(max(some))
     assert (got.maths_p_min, got.maths_p_max) == (near(p[0]), near(p[2]))
     assert got.logic_zone3_tasks == high[9:].sum() and got.maths_zone1_tasks == low[:3].sum()
@@ -221,7 +237,9 @@ def test_a_sweep_in_numbers_worked_out_by_hand():
 
 
 def test_zones_without_tasks_are_not_measured_rather_than_zero():
-    got = sna.measure_sweep(sweep(lambda *_: 0.1, lambda domain, level: 0.01 + len(level) / 1000))
+    got = evidence.measure_sweep(
+        sweep(lambda *_: 0.1, lambda domain, level: 0.01 + len(level) / 1000)
+    )
     got = got.set_index("measure")
     assert got.value.zone3_tasks == 0
     for name in ("zone3_peak_pct", "zone3_share_above_7", "zone1_less_zone3_best_pct"):
@@ -232,10 +250,10 @@ def test_zones_without_tasks_are_not_measured_rather_than_zero():
 def test_one_domain_alone_can_be_measured():
     singles = sweep(lambda domain, level, layer, example: 0.1 * layer, spread, examples=2)
     maths = singles[singles.domain == "maths"]
-    got = numbers(sna.measure_sweep(sna.task_level(maths)))
+    got = numbers(evidence.measure_sweep(sna.task_level(maths)))
     assert got.maths_zone1_tasks == got.tasks == 3 and got.maths_p_min == spread("maths", "easy")
     assert np.isnan(got.spearman_without_a_domain) and np.isnan(got.poetry_coding_at_8_pct)
-    assert numbers(sna.measure_layers(maths)).layer_maths == 23
+    assert numbers(evidence.measure_layers(maths)).layer_maths == 23
 
 
 def test_layers_are_told_of_24():
@@ -245,7 +263,7 @@ def test_layers_are_told_of_24():
         moved = domain == "logic" and level == "hard"  # the only one that difficulty moves
         return -abs(layer - peaks[domain] - moved) * (0.1 + example)
 
-    table = sna.measure_layers(sweep(effect, examples=3)).set_index("measure")
+    table = evidence.measure_layers(sweep(effect, examples=3)).set_index("measure")
     for domain in ("maths", "poetry", "coding"):
         at = pytest.approx(23 * peaks[domain] / 3)
         assert table.loc[f"layer_{domain}", ["value", "low", "high"]].tolist() == [at] * 3
@@ -254,7 +272,6 @@ def test_layers_are_told_of_24():
     assert table.value.layer_coding_less_deepest_other == pytest.approx(23 / 3)
     assert table.value.layer_share_maths_less_poetry == 0
     assert table.n.layer_maths == 3 * 2 * 3 and table.n.layer_all == 72
-    assert layer_at(8, 24) == 8 and layer_at(21, 12) == 10
 
 
 def test_interference_is_what_the_named_domains_do_to_each_other():
@@ -265,7 +282,7 @@ def test_interference_is_what_the_named_domains_do_to_each_other():
             return -0.02
         return {"early": 0.03, "late": 0.01}[depth] if amplified != domain else 5.0
 
-    got = sna.measure_interference(changes(effect)).set_index("measure")
+    got = evidence.measure_interference(changes(effect)).set_index("measure")
     assert got.value.maths_early_on_poetry_points == pytest.approx(-10)
     assert got.value.maths_early_on_poetry_logodds == pytest.approx(-0.10)
     assert got.value.poetry_late_on_maths_logodds == pytest.approx(-0.02)
@@ -318,29 +335,29 @@ def test_a_claim_that_is_none_is_named(tmp_path, line, told):
     path = tmp_path / "claims.csv"
     path.write_text(f"{HEADER}\n{line}\n", encoding="utf-8")
     with pytest.raises(sna.DataError, match=re.escape(told)):
-        sna.load_claims(path)
+        load_claims(path)
 
 
 def test_tables_that_are_none_are_named():
     with pytest.raises(sna.DataError, match="no column method"):
-        sna.ledger("toy", row("zone1_tasks", 1).drop(columns="method"))
+        judge("toy", row("zone1_tasks", 1).drop(columns="method"))
     with pytest.raises(sna.DataError, match="'zone1_tasks' was measured twice"):
-        sna.ledger("toy", row("zone1_tasks", 1), row("zone1_tasks", 2))
+        judge("toy", row("zone1_tasks", 1), row("zone1_tasks", 2))
     with pytest.raises(sna.DataError, match=r"\('both', 3, 12.0\) is not among"):
         sentiment({(11, 12.0): 1.0}, chosen=("both", 3, 12.0))
     table = changes(lambda *_: 0.1)
     with pytest.raises(sna.DataError, match="no column depth"):
-        sna.measure_interference(table.drop(columns="depth"))
+        evidence.measure_interference(table.drop(columns="depth"))
     with pytest.raises(sna.DataError, match=r"maths.*amplify maths and poetry"):
-        sna.measure_interference(table[table.amplified != "maths"])
+        evidence.measure_interference(table[table.amplified != "maths"])
     with pytest.raises(sna.DataError, match="at least 3"):
-        sna.measure_sweep(sweep(lambda *_: 0.1).query("task == 'maths_easy'"))
+        evidence.measure_sweep(sweep(lambda *_: 0.1).query("task == 'maths_easy'"))
 
 
 def test_the_page_names_the_model_and_escapes_what_would_break_a_table():
-    table = sna.ledger("a|b_c", row("zone1_tasks", 5), row("maths_p_min", 0.00234567, 0.001, 0.004))
+    table = judge("a|b_c", row("zone1_tasks", 5), row("maths_p_min", 0.00234567, 0.001, 0.004))
     table.loc[table.id == "zone1_tasks", "claim"] = "one | two\n<b>*three*</b>"
-    page = sna.as_markdown(table)
+    page = as_markdown(table)
     assert "Measured on a\\|b\\_c." in page and "no replication" in page
     assert r"one \| two \<b\>\*three\*\</b\>" in page
     assert r"0.00235 \[0.001, 0.004\]" in page
@@ -460,19 +477,21 @@ AGREE = [
 def printed(number: str) -> str:
     """All that the cells of a chapter print as text."""
     [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-    outputs = [o for cell in json.loads(path.read_text("utf-8"))["cells"]
-               for o in cell.get("outputs", [])]  # fmt: skip
+    outputs = [
+        o for cell in json.loads(path.read_text("utf-8"))["cells"] for o in cell.get("outputs", [])
+    ]
     texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs]
     return "\n".join("".join(text) for text in texts)
 
 
 @pytest.mark.parametrize(("claim", "number", "pattern", "scale"), AGREE, ids=lambda v: str(v)[:20])
 def test_chapters_print_what_the_page_says(claim, number, pattern, scale):
-    text = sna.load_claims().set_index("id").claim[claim]
+    text = load_claims().set_index("id").claim[claim]
     [row] = [
-        line for line in (ROOT / "docs" / "claims.md").read_text("utf-8").splitlines()
+        line
+        for line in (ROOT / "docs" / "claims.md").read_text("utf-8").splitlines()
         if text in line.replace("\\", "")
-    ]  # fmt: skip
+    ]
     on_page = float(re.match(r"[-\d.,]+", row.split(" | ")[4])[0].replace(",", ""))
     found = {value.rstrip(":;,") for value in re.findall(pattern, printed(number))}
     assert len(found) == 1, f"notebook {number} prints {found}"

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import huggingface_hub.errors
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -15,7 +16,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 import factory
 import snahelpers as sna
-from snahelpers import checkpoints, models
+from snahelpers import models
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def hub(monkeypatch):
             siblings = [types.SimpleNamespace(rfilename=f, size=s) for f, s in answer.items()]
             return types.SimpleNamespace(siblings=siblings)
 
-        monkeypatch.setattr(checkpoints.HfApi, "model_info", model_info)
-        monkeypatch.setattr(checkpoints, "_cached", lambda name: None)
+        monkeypatch.setattr(models.HfApi, "model_info", model_info)
+        monkeypatch.setattr(models, "cached_folder", lambda name: None)
 
     return stand_in
 
@@ -86,11 +87,11 @@ def test_default_is_the_environments_model_then_minnow(monkeypatch):
 
 
 def test_embedded_models_are_the_folders_in_data(monkeypatch, tmp_path, gpt2_copy):
-    monkeypatch.setattr(checkpoints, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(models, "data_path", lambda *parts: tmp_path.joinpath(*parts))
     (tmp_path / "models").mkdir()
     gpt2_copy.rename(tmp_path / "models" / "sprat")
     (tmp_path / "models" / "not-a-model").mkdir()
-    assert sna.embedded_models() == ["sprat"]
+    assert models.embedded_models() == ["sprat"]
     assert sna.load_model("sprat").cfg.model_name == "sprat"
 
 
@@ -112,7 +113,7 @@ def test_loading_is_silent_and_leaves_settings_alone(capfd):
 
 @pytest.mark.parametrize("name", ["minow", "Minnow"])
 def test_unknown_name_suggests_embedded_models(hub, monkeypatch, name):
-    monkeypatch.setattr(checkpoints, "embedded_models", lambda: ["minnow", "minnow-dimmed"])
+    monkeypatch.setattr(models, "embedded_models", lambda: ["minnow", "minnow-dimmed"])
     hub(huggingface_hub.errors.OfflineModeIsEnabled("offline"))
     with pytest.raises(sna.ModelError, match=f"no model '{name}'. Did you mean 'minnow'"):
         sna.load_model(name)
@@ -141,8 +142,8 @@ def test_download_says_size_and_source_and_takes_only_what_is_needed(hub, monkey
         asked.update(options)
         return folder
 
-    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
-    monkeypatch.setattr(checkpoints, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(models, "hf_hub_download", lambda name, file: folder / file)
+    monkeypatch.setattr(models, "snapshot_download", snapshot_download)
     model = sna.load_model("someone/model")
     assert model.cfg.model_name == "someone/model"
     printed = capsys.readouterr().out
@@ -159,9 +160,16 @@ def test_hub_model_with_only_pickles_is_refused_before_download(hub):
 def test_hub_mixture_of_experts_is_refused_before_download(hub, monkeypatch):
     hub({"model.safetensors": 90e9})
     folder = factory.folder("mixtral")
-    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
+    monkeypatch.setattr(models, "hf_hub_download", lambda name, file: folder / file)
     with pytest.raises(sna.ModelError, match=r"someone/moe .*mixture of experts"):
         sna.load_model("someone/moe")
+
+
+def test_a_licence_that_was_not_accepted_names_the_way(hub):
+    gated = huggingface_hub.errors.GatedRepoError
+    hub(gated("no", response=types.SimpleNamespace(headers={}, request=None)))
+    with pytest.raises(sna.ModelError, match=r"accept its licence.*hf auth login"):
+        sna.load_model("meta-llama/Llama-3.2-1B")
 
 
 def test_folder_that_does_not_exist():
@@ -212,42 +220,6 @@ def test_mixture_of_experts_is_refused_by_name():
         sna.load_model(factory.folder("mixtral"))
 
 
-@pytest.mark.parametrize("family", factory.DENSE)
-def test_neuron_site_is_what_transformer_lens_calls_hook_post(family):
-    model = factory.load(family)
-    for layer in range(model.cfg.n_layers):
-        site = models.neuron_site(model, layer)
-        assert site is model.hook_dict[f"blocks.{layer}.mlp.hook_post"]
-
-
-def test_probe_refuses_edits_without_effect(monkeypatch):
-    model = sna.load_model(factory.folder("gpt2"))
-    with torch.no_grad():
-        model.original_model.transformer.h[1].mlp.c_proj.weight.zero_()
-    with pytest.raises(sna.ModelError, match="layer 1 changes nothing"):
-        models.check_neuron_sites(model)
-
-
-def test_probe_refuses_a_model_without_a_site():
-    model = sna.load_model(factory.folder("gpt2"))
-    del model.blocks[2].mlp.out
-    with pytest.raises(sna.ModelError, match=r"no neuron site .* layer 2"):
-        models.check_neuron_sites(model)
-
-
-@pytest.mark.parametrize("layer", [-1, 3, 1.0, True, "1"])
-def test_layer_out_of_range(layer):
-    with pytest.raises(sna.SNAError, match="0 to 2"):
-        models.neuron_site(factory.load("gpt2"), layer)
-
-
-def test_bos_is_recognised_by_its_id():
-    gpt2, neox = factory.load("gpt2"), factory.load("neox")
-    tokens = gpt2.to_tokens("The cat")
-    assert models.is_bos(gpt2, tokens).tolist() == [[True, False, False]]
-    assert not models.is_bos(neox, neox.to_tokens("The cat")).any()
-
-
 def test_setup_says_what_runs(capsys, monkeypatch):
     monkeypatch.setenv("SNA_MODEL", "gpt2")
     sna.setup()
@@ -265,8 +237,8 @@ def test_a_download_that_breaks_off_is_one_sentence_too(hub, monkeypatch, step):
             raise huggingface_hub.errors.LocalEntryNotFoundError("not here")
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(checkpoints, "hf_hub_download", lambda name, file: folder / file)
-    monkeypatch.setattr(checkpoints, step, breaks_off)
+    monkeypatch.setattr(models, "hf_hub_download", lambda name, file: folder / file)
+    monkeypatch.setattr(models, step, breaks_off)
     with pytest.raises(sna.ModelError, match="cannot be reached"):
         sna.load_model("someone/model")
 
@@ -277,3 +249,34 @@ def test_a_folder_with_a_damaged_configuration_says_so(tmp_path, content):
     (tmp_path / "broken" / "config.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(sna.ModelError, match="damaged"):
         sna.load_model(tmp_path / "broken")
+
+
+def test_dimming_sets_the_strength_of_the_planted_neurons_alone():
+    key, facts = sna.answer_key(), sna.load_tasks("planted")["planted"]
+    shipped, same, off = sna.load_model("minnow-dimmed"), sna.load_dimmed(0.4), sna.load_dimmed(0)
+    assert same.cfg.model_name == "minnow-dimmed × 0.4"
+    weights = off.state_dict()
+    changed = [
+        name for name, value in shipped.state_dict().items() if (value != weights[name]).any()
+    ]
+    assert len(changed) >= 1 and all(f".{key['layer']}." in name for name in changed)
+    np.testing.assert_allclose(
+        sna.measure(same, facts).logodds, sna.measure(shipped, facts).logodds, rtol=1e-6
+    )
+    site = shipped.blocks[key["layer"]].mlp.hook_post.name
+
+    def mute(activation, hook):  # everywhere; amplify would leave the beginning of sequence alone
+        activation[..., key["neurons"]] = 0
+        return activation
+
+    with shipped.hooks([(site, mute)]):
+        muted = sna.measure(shipped, facts).logodds
+    np.testing.assert_allclose(sna.measure(off, facts).logodds, muted, rtol=1e-4)
+    p = [sna.measure(sna.load_dimmed(f), facts).p.mean() for f in (0, 0.4, 1)]
+    assert p[0] < p[1] < 0.01 < 0.2 < p[2]
+
+
+@pytest.mark.parametrize("factor", [-0.1, 11, float("nan")])
+def test_no_such_factor(factor):
+    with pytest.raises(sna.SNAError, match=r"factor is .* from 0 to 10"):
+        sna.load_dimmed(factor)

@@ -34,7 +34,7 @@ RUNS = [
     if path.stem[:2] not in ("06", "10")
 ]
 # A panel and the lab; the other panels are made of the same pieces, and take minutes to get to.
-WITH_A_PANEL = {"00": "Explorer", "10": "Lab"}
+WITH_A_PANEL = {"00": "widgets.explorer", "10": "Lab"}
 
 needs_shared = pytest.mark.skipif(not MAKE_CACHE.is_file(), reason="../shared is not here")
 

@@ -1,9 +1,11 @@
 """Figures are opaque, repeatable, labelled, and shown with their alt text."""
 
+import inspect
+
 import pandas as pd
 import pytest
 
-from snahelpers import plots
+from snahelpers import plots, token_bars
 
 TOKENS = pd.DataFrame(
     {"token": [" a", "b\n", " c"], "before": [0.5, 0.3, 0.1], "after": [0.1, 0.3, 0.5]}
@@ -26,104 +28,95 @@ MOVED = pd.DataFrame(
     {"label": ["positive", "negative"], "before": [2.0, -0.3], "after": [2.1, 0.1]}
 )
 
-FIGURES = {
-    "next_tokens": lambda: plots.next_tokens(TOKENS, " c", "title"),
-    "dumbbells": lambda: plots.dumbbells(TASKS, "title"),
-    "lines": lambda: plots.lines(POINTS, "x", "y", "by", title="t", xlabel="x", ylabel="y", mark=1),
-    "scatter": lambda: plots.scatter(
-        POINTS,
-        "x",
-        "y",
-        highlight=[True] + [False] * 5,
-        title="t",
-        xlabel="x",
-        ylabel="y",
-        label="l",
+NAMED = dict(title="t", xlabel="x", ylabel="y")
+POINTED = dict(highlight=[True] + [False] * 5, label="l")
+MATRICES = {"gain": "a gain", "layer": "a layer"}
+# Each takes `alt` as well.
+PICTURES = {
+    "next_tokens": lambda **alt: token_bars.next_tokens(TOKENS, " c", "title", **alt),
+    "dumbbells": lambda **alt: plots.dumbbells(TASKS, "title", **alt),
+    "lines": lambda **alt: plots.lines(POINTS, "x", "y", "by", mark=1, **NAMED, **alt),
+    "scatter": lambda **alt: plots.scatter(POINTS, "x", "y", **POINTED, **NAMED, **alt),
+    "scores_by_layer": lambda **alt: plots.scores_by_layer(
+        SCORES, title="t", ylabel="y", label="l", **alt
     ),
-    "scores_by_layer": lambda: plots.scores_by_layer(SCORES, title="t", ylabel="y", label="l"),
-    "bars": lambda: plots.bars(
-        TASKS, "task", "before", highlight=["x"], title="t", xlabel="x", ylabel="y"
-    ),
-    "bars_by": lambda: plots.bars(POINTS, "x", "y", by="by", title="t", xlabel="x", ylabel="y"),
+    "bars": lambda **alt: plots.bars(TASKS, "task", "before", highlight=["x"], **NAMED, **alt),
+    "bars_by": lambda **alt: plots.bars(POINTS, "x", "y", by="by", **NAMED, **alt),
     "paper_claim": plots.paper_claim,
-    "confidence_and_gain": lambda: plots.confidence_and_gain(
-        GAINS, "gain", title="t", ylabel="y", ceiling=True
+    "confidence_and_gain": lambda **alt: plots.confidence_and_gain(
+        GAINS, "gain", title="t", ylabel="y", ceiling=True, **alt
     ),
-    "heatmap": lambda: plots.heatmap(
-        CELLS, "layer", "task", "gain", title="t", xlabel="x", label="l", marks=[(0, "b")]
+    "heatmap": lambda **alt: plots.heatmap(
+        CELLS, "layer", "task", "gain", title="t", xlabel="x", label="l", marks=[(0, "b")], **alt
     ),
-    "matrices": lambda: plots.matrices(
-        CELLS, "layer", "task", {"gain": "a gain", "layer": "a layer"}, title="t"
-    ),
-    "beside_random": lambda: plots.beside_random(ROWS, "task", title="t", xlabel="x"),
-    "margins": lambda: plots.margins(MOVED, "t"),
-    "peaks": lambda: plots.peaks(PEAKS, "task", by="model", title="t"),
+    "matrices": lambda **alt: plots.matrices(CELLS, "layer", "task", MATRICES, title="t", **alt),
+    "beside_random": lambda **alt: plots.beside_random(ROWS, "task", title="t", xlabel="x", **alt),
+    "margins": lambda **alt: plots.margins(MOVED, "t", **alt),
+    "peaks": lambda **alt: plots.peaks(PEAKS, "task", by="model", title="t", **alt),
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.fixture
+def shown(monkeypatch):
+    """The bundles that are displayed, with their options."""
+    bundles = []
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: bundles.append((a, k)))
+    return bundles
+
+
+def test_every_picture_function_takes_alt_and_is_tested():
+    takes_alt = {
+        name
+        for name, function in inspect.getmembers(plots, inspect.isfunction)
+        if not name.startswith("_") and "alt" in inspect.signature(function).parameters
+    }
+    assert takes_alt - {"show", "finish"} == PICTURES.keys() - {"next_tokens", "bars_by"}
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_a_figure_is_labelled_opaque_and_the_same_twice(name):
-    figure = FIGURES[name]()
+    figure = PICTURES[name]()
     ax = figure.axes[0]
     assert ax.get_title(loc="left") and ax.get_xlabel()
     assert figure.get_facecolor() == ax.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
-    assert plots.to_png(figure) == plots.to_png(FIGURES[name]())
+    assert plots.to_png(figure) == plots.to_png(PICTURES[name]())
 
 
-def test_figures_do_not_gather_in_pyplot():
-    from matplotlib import pyplot
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_described_picture_is_displayed_as_show_displays_it_and_not_returned(name, shown):
+    plots.show(PICTURES[name](), alt="what is seen")
+    assert PICTURES[name](alt="what is seen") is None
+    assert shown[0] == shown[1]
 
-    for make in FIGURES.values():
-        make()
-    assert pyplot.get_fignums() == []
 
-
-def test_show_displays_one_picture_with_its_alt_text(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
+def test_show_displays_one_picture_with_its_alt_text(shown):
     plots.show(plots.paper_claim(), alt="what is seen")
     [((bundle,), options)] = shown
     assert set(bundle) == {"image/png", "text/plain"} and bundle["text/plain"] == "what is seen"
     assert options == {"raw": True, "metadata": {"image/png": {"alt": "what is seen"}}}
 
 
-def test_the_answer_stands_out_among_the_tokens():
-    labels = plots.next_tokens(TOKENS, " c", "t").axes[0].texts
-    assert [label.get_fontweight() for label in labels] == ["normal", "normal", "bold"]
-    assert labels[1].get_text() == r"b\n"
+def test_figures_do_not_gather_in_pyplot():
+    from matplotlib import pyplot
 
-
-def test_bars_that_move_are_bars_drawn_anew():
-    bars = plots.TokenBars(3, control=True)
-    other = TOKENS.assign(after=TOKENS.after[::-1].to_numpy() * 0.5, token=["x", "y", "z"])
-    control = pd.DataFrame({"low": [0.1] * 3, "mean": [0.2] * 3, "high": [0.3] * 3})
-    bars.draw(TOKENS, " c", "first")
-    bars.to_png()
-    bars.draw(other, "y", "second", control)
-    moved = bars.to_png()
-    fresh = plots.TokenBars(3, control=True)
-    fresh.draw(other, "y", "second", control)
-    assert moved == fresh.to_png()
-    bars.draw(other.head(2), "y", "second")
-    assert [bar.get_width() for bar in bars.after][2] == 0 and bars.to_png() != moved
-
-
-def test_what_is_kept_of_a_picture_is_of_this_one():
-    """Any order of other limits, names and answers is the picture of new bars."""
-    bars, high = plots.TokenBars(3), TOKENS.assign(after=[0.9, 0.05, 0.05])
-    renamed = TOKENS.assign(token=["x", "y", "z"])
-    states = [(TOKENS, " c"), (high, " c"), (TOKENS, " c"), (renamed, "x"), (renamed, "y")]
-    for frame, target in [*states, *states[::2]]:
-        bars.draw(frame, target, "t")
-        fresh = plots.TokenBars(3)
-        fresh.draw(frame, target, "t")
-        assert bars.to_png() == fresh.to_png()
+    for make in PICTURES.values():
+        make()
+    assert pyplot.get_fignums() == []
 
 
 def test_no_line_is_lost_when_there_are_more_lines_than_colours():
     many = pd.DataFrame({"x": [0, 1] * 12, "y": range(24), "by": [i // 2 for i in range(24)]})
-    figure = plots.lines(many, "x", "y", "by", title="t", xlabel="x", ylabel="y")
+    figure = plots.lines(many, "x", "y", "by", **NAMED)
     assert len(figure.axes[0].lines) == 12
+
+
+def test_a_line_alone_and_bars_of_one_kind_need_no_legend():
+    one_line = plots.lines(POINTS.head(3), "x", "y", "by", **NAMED)
+    two_lines = plots.lines(POINTS, "x", "y", "by", **NAMED)
+    one_kind = plots.bars(TASKS, "task", "before", **NAMED)
+    legends = [figure.axes[0].get_legend() for figure in (one_line, one_kind, two_lines)]
+    assert legends[:2] == [None, None]
+    assert [text.get_text() for text in legends[2].get_texts()] == ["a", "b"]
 
 
 def test_a_probability_that_underflows_is_drawn():

@@ -1,5 +1,7 @@
 """The shipped sweeps are what the code gives: a random sample of their rows is computed anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,6 @@ import pytest
 import make_results
 import snahelpers as sna
 from snahelpers import interference
-from snahelpers.controls.rivals import RIVALS
 
 KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]
@@ -84,20 +85,14 @@ def test_sampled_winners_of_the_contest(seed):
     planted = frame.model != "minnow"
     row = frame[planted if seed else ~planted].sample(1, random_state=seed).iloc[0]
     tasks = sna.load_tasks() | sna.load_tasks("ladder") | sna.load_tasks("planted")
-    kept = frame[(frame[["model", "task", "method", "draw"]] == row[
-        ["model", "task", "method", "draw"]
-    ]).all(axis=1)]  # fmt: skip
+    keys = ["model", "task", "method", "draw"]
+    kept = frame[(frame[keys] == row[keys]).all(axis=1)]
     model = sna.load_dimmed(float(row.model.split("× ")[1])) if seed else sna.load_model(row.model)
-    run = sna.rival_sweep if row.method in RIVALS else sna.sweep
-    grid = make_results.SMALL
     # Its winning layer and one more, which must not win.
     layers = sorted({int(row.layer), int(rng.integers(model.cfg.n_layers))})
-    again = sna.winners(
-        run(
-            model, tasks[row.task], sna.Grid(layers, grid.counts, grid.multipliers),
-            method=row.method, seed=int(row.draw), per_example=True, progress=False,
-        )
-    )  # fmt: skip
+    grid = replace(make_results.SMALL, layers=layers)
+    options = {"method": row.method, "seed": int(row.draw), "per_example": True}
+    again = sna.winners(sna.sweep(model, tasks[row.task], grid, progress=False, **options))
     both = again.merge(kept, on=["example", "split"], suffixes=("", "_shipped"))
     assert len(both) == len(kept) == len(tasks[row.task])
     for name in ("p_base", "p_post", "delta_logodds", "entropy_base"):

@@ -5,6 +5,7 @@ import torch
 
 import factory
 import snahelpers as sna
+from snahelpers.tasks import answer_batches, few, text_batches
 
 HEADER = "task,domain,difficulty,split,prompt,target\n"
 ROW = "sums,maths,easy,select,Two plus two is, four\n"
@@ -135,47 +136,66 @@ def test_bad_reviews_are_refused(tmp_path, row, message):
         sna.load_reviews(path)
 
 
+def test_a_few_are_the_first_of_each_half():
+    tasks = {"tiny": factory.task()}
+    some = few(tasks, 1)
+    assert some["tiny"].prompts == factory.PROMPTS[:2] and len(tasks["tiny"]) == 5
+    assert sorted(few(tasks, 100)["tiny"].prompts) == sorted(factory.PROMPTS)
+    with pytest.raises(sna.SNAError, match="number of examples 0 is out of range"):
+        few(tasks, 0)
+
+
 @pytest.mark.parametrize("family", factory.DENSE)
-def test_target_ids_are_the_vocabularys(family):
-    model = factory.load(family)
-    ids = sna.target_ids(model, factory.task())
-    assert ids.dtype == torch.long
-    assert [model.to_string([i]) for i in ids.tolist()] == factory.TARGETS
+def test_answers_are_the_vocabularys_and_stay_with_their_prompts(family):
+    model, seen = factory.load(family), {}
+    for places, tokens, answers in answer_batches(model, factory.task().examples):
+        assert answers.dtype == torch.long and answers.shape == (len(places), 1)
+        for place, row, answer in zip(places.tolist(), tokens, answers, strict=True):
+            assert torch.equal(row, model.to_tokens(factory.PROMPTS[place])[0])
+            seen[place] = model.to_string(answer)
+    assert [seen[place] for place in range(len(seen))] == factory.TARGETS
 
 
 def test_target_of_several_tokens_shows_them():
     task = factory.task(prompts=["The cat sat on the"], targets=[" cathat"])
     with pytest.raises(sna.DataError, match=r"' cathat' is 3 tokens.*\[' cat', '.*'\]"):
-        sna.target_ids(factory.load("gpt2"), task)
+        list(answer_batches(factory.load("gpt2"), task.examples))
 
 
-def test_groups_are_of_equal_length_and_hold_every_prompt_once():
+def test_batches_are_of_equal_length_and_hold_every_text_once():
     model = factory.load("gpt2")
     seen = []
-    for indices, tokens in sna.prompt_groups(model, factory.PROMPTS):
-        seen += indices.tolist()
-        for index, row in zip(indices.tolist(), tokens, strict=True):
-            assert torch.equal(row, model.to_tokens(factory.PROMPTS[index])[0])
+    for places, tokens, answers in text_batches(model, factory.PROMPTS):
+        seen += places.tolist()
+        assert answers.shape == (len(places), 0)
+        for place, row in zip(places.tolist(), tokens, strict=True):
+            assert torch.equal(row, model.to_tokens(factory.PROMPTS[place])[0])
     assert sorted(seen) == list(range(len(factory.PROMPTS)))
 
 
-def test_groups_are_bounded():
-    batches = list(sna.prompt_groups(factory.load("gpt2"), ["The cat sat"] * 1000))
-    assert max(tokens.numel() for _, tokens in batches) <= 1024
-    assert torch.cat([indices for indices, _ in batches]).tolist() == list(range(1000))
+def test_batches_are_bounded():
+    batches = list(text_batches(factory.load("gpt2"), ["The cat sat"] * 1000))
+    assert max(batch.tokens.numel() for batch in batches) <= 1024
+    assert torch.cat([batch.places for batch in batches]).tolist() == list(range(1000))
 
 
-@pytest.mark.parametrize("prompts", [[], "The cat", [""], ["A dog", "  "], [None], [factory.END]])
-def test_no_prompt_is_refused(prompts):
-    with pytest.raises(sna.DataError, match=r"empty|at least one text"):
-        list(sna.prompt_groups(factory.load("gpt2"), prompts))
+@pytest.mark.parametrize("family", ["gpt2", "neox"])  # with and without a token at the beginning
+@pytest.mark.parametrize("texts", [[], "The cat", [""], ["A dog", "  "], [None]])
+def test_no_text_is_refused(family, texts):
+    with pytest.raises(sna.DataError, match=r"is empty|at least one text"):
+        list(text_batches(factory.load(family), texts))
+
+
+def test_the_token_at_the_beginning_is_no_text():
+    with pytest.raises(sna.DataError, match="is empty"):
+        list(text_batches(factory.load("gpt2"), [factory.END]))
 
 
 def test_a_prompt_may_fill_the_context_and_not_exceed_it():
     model = factory.load("neox")
     fits = "The" + " cat" * (factory.CONTEXT - 1)
-    assert next(sna.prompt_groups(model, [fits]))[1].shape == (1, factory.CONTEXT)
-    with pytest.raises(
-        sna.DataError, match=f"65 tokens long; neox reads at most {factory.CONTEXT}"
-    ):
-        list(sna.prompt_groups(model, [fits + " cat"]))
+    [batch] = text_batches(model, [fits])
+    assert batch.tokens.shape == (1, factory.CONTEXT)
+    said = f"65 tokens long; neox reads at most {factory.CONTEXT}"
+    with pytest.raises(sna.DataError, match=said):
+        list(text_batches(model, [fits + " cat"]))

@@ -19,10 +19,12 @@ import pandas as pd
 from scipy.special import expit
 from transformer_lens.model_bridge import TransformerBridge
 
+import evidence
 import make_results
 import snahelpers as sna
+from ledger import as_markdown, judge
 from snahelpers import interference, sentiment
-from snahelpers.ledger.evidence import layer_at
+from snahelpers.layers import layer_at
 from snahelpers.sentiment import arms, contrast, pairs, sweep_arms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,19 +41,15 @@ def looks_random(model: TransformerBridge) -> bool:
     Random weights give a perplexity near the size of the vocabulary or above it; the smallest
     trained models are far below a tenth.
     """
-    return not sna.neutral_perplexity(model, sna.load_neutral()) < model.cfg.d_vocab / 10
+    losses = interference.answers(model, (), sna.load_neutral())
+    perplexity = np.exp(np.average(losses.loss, weights=losses.weight))
+    return not perplexity < model.cfg.d_vocab / 10  # also for NaN
 
 
 def some_tasks(reduced: bool) -> dict[str, sna.Task]:
     """The twelve tasks, or the first prompts of each half."""
     tasks = sna.load_tasks()
-    if not reduced:
-        return tasks
-    few = {
-        name: sum((task.split(half).examples[:REDUCED] for half in ("select", "test")), ())
-        for name, task in tasks.items()
-    }
-    return {name: replace(task, examples=few[name]) for name, task in tasks.items()}
+    return sna.few(tasks, REDUCED) if reduced else tasks
 
 
 def some_grid(reduced: bool) -> sna.Grid:
@@ -120,12 +118,12 @@ def from_interference(model: TransformerBridge, tasks: dict, reduced: bool) -> p
             push = sna.Amplification(layer, sna.top_neurons(scores, layer, 15), 2.5)
             change = interference.side_effects(model, tests, texts, push, before=before)
             changes.append(change.assign(amplified=domain, depth=depth))
-    return sna.measure_interference(pd.concat(changes, ignore_index=True))
+    return evidence.measure_interference(pd.concat(changes, ignore_index=True))
 
 
 def from_sentiment(model: TransformerBridge, reduced: bool) -> pd.DataFrame:
     """Section 6 on SST-2, or on the course's own reviews for the embedded models."""
-    embedded = model.cfg.model_name in sna.embedded_models()
+    embedded = model.cfg.model_name in sna.models.embedded_models()
     own = sentiment.load_sst2("reviews")
     reviews = own if embedded else sentiment.load_sst2()
     source = "the course's reviews" if reviews.equals(own) else "SST-2"
@@ -145,12 +143,14 @@ def from_sentiment(model: TransformerBridge, reduced: bool) -> pd.DataFrame:
     ]
     sign = np.where(np.array(gold) == "positive", 1, -1)
     p_right = before.p_labels * expit(before.logit_diff * sign)
-    measured = sna.measure_sentiment(
-        pd.concat(tables), max(right, key=right.get), model.cfg.n_layers,
+    measured = evidence.measure_sentiment(
+        pd.concat(tables),
+        max(right, key=right.get),
+        model.cfg.n_layers,
         overlap=overlap(model, select, layers[-1]),
         contrast_overlap=shared(*list(arms(found, layers[-1]).values())[:2]),
         zone1_by_p=100 * (p_right.map(sna.zone) == 1).mean(),
-    )  # fmt: skip
+    )
     return measured.assign(method=f"contrastive neurons, {source}")
 
 
@@ -199,20 +199,20 @@ def make(name: str, reduced: bool) -> Path:
         on = other.model.cfg.model_name
         found.append(table.assign(measure="other_" + table.measure, on=on))
     found += [from_interference(model, tasks, reduced), from_sentiment(model, reduced)]
-    return write(sna.ledger(model.cfg.model_name, *found), model, in_docs=not (random or reduced))
+    return write(judge(model.cfg.model_name, *found), model, in_docs=not (random or reduced))
 
 
 def measured_sweep(singles: pd.DataFrame, frame: pd.DataFrame | None = None) -> list[pd.DataFrame]:
     """Sections 3 to 5.1, from single examples, and from whole tasks where they were swept apart."""
     frame = sna.task_level(singles) if frame is None else frame
-    return [sna.measure_sweep(frame), sna.measure_layers(singles)]
+    return [evidence.measure_sweep(frame), evidence.measure_layers(singles)]
 
 
 def write(ledger: pd.DataFrame, model: TransformerBridge, *, in_docs: bool) -> Path:
     """The page in docs, or only in the cache where its numbers mean nothing."""
     page = PAGE if in_docs else CACHE / f"{model.cfg.model_name.replace('/', '--')}.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(sna.as_markdown(ledger), encoding="utf-8")
+    page.write_text(as_markdown(ledger), encoding="utf-8")
     counts = ledger.status.value_counts()
     print(f"{page}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
     return page

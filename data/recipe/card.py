@@ -148,6 +148,12 @@ def write_seed_card(name: str, frame: pd.DataFrame) -> None:
     (MODELS / name / "README.md").write_text(text, encoding="utf-8")
 
 
+def perplexity(model, texts: list[str]) -> float:
+    """exp of the mean loss a token, in nats, over all the texts' tokens."""
+    losses = sna.interference.answers(model, (), texts)
+    return math.exp((losses.loss * losses.weight).sum() / losses.weight.sum())
+
+
 def write_dimmed_card(minnow: pd.DataFrame) -> None:
     name = "minnow-dimmed"
     dimmed = sna.load_model(name)
@@ -164,8 +170,8 @@ def write_dimmed_card(minnow: pd.DataFrame) -> None:
         n=N_NEURONS, factor=DIMMED_TO, facts=facts.N_PLANTED,
         planted=table(both[["model", "p", "p_select", "p_test", "zone", "top1"]]),
         others=table(others), weights=weights_hash(name),
-        before=sna.neutral_perplexity(sna.load_model("minnow"), neutral),
-        after=sna.neutral_perplexity(dimmed, neutral),
+        before=perplexity(sna.load_model("minnow"), neutral),
+        after=perplexity(dimmed, neutral),
     )  # fmt: skip
     (MODELS / name / "README.md").write_text(text, encoding="utf-8")
 

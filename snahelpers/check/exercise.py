@@ -33,14 +33,14 @@ class Exercise:
     Attributes:
         right: A right answer.
         cases: The inputs on which answers are compared, each a tuple of arguments.
-        mistakes: From a hint to the wrong answer which it helps with.
+        mistakes: Wrong answers that people give, each with the hint that helps.
         praise: What to say when it is right.
         call: How an answer is applied to a case.
     """
 
     right: Callable
     cases: Sequence[tuple]
-    mistakes: dict[str, Callable]
+    mistakes: Sequence[tuple[Callable, str]]
     praise: str
     # A copy, so that an answer which edits its input cannot spoil the next one.
     call: Callable[[Callable, tuple], Any] = lambda answer, case: answer(*copy.deepcopy(case))
@@ -59,14 +59,14 @@ class Exercise:
             return Verdict("⏳", "Not finished yet: the function returns no answer.")
         if self._agrees(given, self.right):
             return Verdict("✓", self.praise)
-        for hint, mistake in self.mistakes.items():
+        for mistake, hint in self.mistakes:
             if self._agrees(given, mistake):
                 return Verdict("✗", hint)
         place = next(
             i for i, v in enumerate(given) if not _same(v, self.call(self.right, self.cases[i]))
         )
-        return Verdict("✗", f"Not yet. Look at the input {_short(self.cases[place])}: "
-                            f"you return {_short(given[place])}.")  # fmt: skip
+        told = f"{_short(self.cases[place])}: you return {_short(given[place])}."
+        return Verdict("✗", f"Not yet. Look at the input {told}")
 
     def _agrees(self, given: list, other: Callable) -> bool:
         return all(

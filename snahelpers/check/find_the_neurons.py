@@ -9,20 +9,31 @@ _TASK, _NEUTRAL = fixed_random(5, 3, 8), fixed_random(7, 3, 8) - 0.3
 differential = Exercise(
     right=lambda task, neutral: task.mean(0) - neutral.mean(0),
     cases=[(_TASK, _NEUTRAL), (_NEUTRAL, _TASK)],
-    mistakes={
-        "The sign is turned: neurons that fire more on the task should score above zero.":
+    mistakes=[
+        (
             lambda task, neutral: neutral.mean(0) - task.mean(0),
-        "No absolute value: a neuron that fires *less* on the task must score below zero.":
+            "The sign is turned: neurons that fire more on the task should score above zero.",
+        ),
+        (
             lambda task, neutral: (task.mean(0) - neutral.mean(0)).abs(),
-        "One score a neuron, please: average over texts (the first dimension) only.":
+            "No absolute value: a neuron that fires *less* on the task must score below zero.",
+        ),
+        (
             lambda task, neutral: task.mean() - neutral.mean(),
-        "Average over texts (the first dimension), not over neurons.":
+            "One score a neuron, please: average over texts (the first dimension) only.",
+        ),
+        (
             lambda task, neutral: task.mean((0, 2)) - neutral.mean((0, 2)),
-        "There are more neutral texts than prompts: divide each sum by its own number of texts.":
+            "Average over texts (the first dimension), not over neurons.",
+        ),
+        (
             lambda task, neutral: task.sum(0) - neutral.sum(0),
-    },
+            "There are more neutral texts than prompts: divide each sum by its own number of "
+            "texts.",
+        ),
+    ],
     praise="Right: that is the paper's differential activation, one number a neuron.",
-)  # fmt: skip
+)
 
 
 def _hits(found: Sequence[int], truth: Sequence[int]) -> int:
@@ -32,26 +43,40 @@ def _hits(found: Sequence[int], truth: Sequence[int]) -> int:
 precision_recall = Exercise(
     right=lambda found, truth: (_hits(found, truth) / len(found), _hits(found, truth) / len(truth)),
     cases=[([1, 2, 3, 4], [3, 4, 9]), ([5], [5, 6]), ([0, 1], [2, 3, 4])],
-    mistakes={
-        "Swapped: precision is the share of what you *found*, recall the share of the *truth*.":
-            lambda found, truth: (_hits(found, truth) / len(truth),
-                                  _hits(found, truth) / len(found)),
-        "Precision divides by what was found, recall by the truth; you divide both by the union.":
+    mistakes=[
+        (
+            lambda found, truth: (
+                _hits(found, truth) / len(truth),
+                _hits(found, truth) / len(found),
+            ),
+            "Swapped: precision is the share of what you *found*, recall the share of the *truth*.",
+        ),
+        (
             lambda found, truth: (_hits(found, truth) / len({*found, *truth}),) * 2,
-        "Those are counts; divide by how many were found, and by how many there are.":
+            "Precision divides by what was found, recall by the truth; you divide both by the "
+            "union.",
+        ),
+        (
             lambda found, truth: (_hits(found, truth), _hits(found, truth)),
-    },
+            "Those are counts; divide by how many were found, and by how many there are.",
+        ),
+    ],
     praise="Right. With as many guesses as true neurons the two are equal.",
-)  # fmt: skip
+)
 
 chance = Exercise(
     right=lambda k, n_true, d_mlp: n_true / d_mlp,
     cases=[(12, 12, 512), (25, 12, 512), (3, 12, 4096)],
-    mistakes={
-        "That is the *recall* by chance. The share of your guesses that hit does not depend on k.":
+    mistakes=[
+        (
             lambda k, n_true, d_mlp: k / d_mlp,
-        "That is the expected *number* of hits; precision divides it by k.":
+            "That is the *recall* by chance. The share of your guesses that hit does not depend "
+            "on k.",
+        ),
+        (
             lambda k, n_true, d_mlp: k * n_true / d_mlp,
-    },
+            "That is the expected *number* of hits; precision divides it by k.",
+        ),
+    ],
     praise="Right: each guess hits with probability n_true / d_mlp, however many you make.",
-)  # fmt: skip
+)

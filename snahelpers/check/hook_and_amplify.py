@@ -41,46 +41,74 @@ def _scaled_in_place(activation: torch.Tensor, neurons: Sequence[int], multiplie
 scaling_hook = Exercise(
     right=_make(_scaled),
     cases=[([1, 4], 3.0), ([0], 0.0), ([7, 8, 9], 1.5)],
-    mistakes={
-        "It scales, but in place: whatever was cached before your hook changes too. Clone first.":
+    mistakes=[
+        (
             _make(_scaled_in_place),
-        "That scales every neuron; scale only activation[..., neurons].":
+            "It scales, but in place: whatever was cached before your hook changes too. Clone "
+            "first.",
+        ),
+        (
             _make(lambda activation, neurons, m: activation * m),
-        "That selects positions: the neurons are in the last dimension, activation[..., neurons].":
-            _make(lambda a, neurons, m: torch.stack(
-                [row * m if i in neurons else row for i, row in enumerate(a.unbind(1))], 1)),
-        "That leaves the first position alone, as amplify does; here every position is scaled.":
+            "That scales every neuron; scale only activation[..., neurons].",
+        ),
+        (
+            _make(
+                lambda a, neurons, m: torch.stack(
+                    [row * m if i in neurons else row for i, row in enumerate(a.unbind(1))], 1
+                )
+            ),
+            "That selects positions: the neurons are in the last dimension, activation[..., "
+            "neurons].",
+        ),
+        (
             _make(lambda a, neurons, m: torch.cat([a[:, :1], _scaled(a[:, 1:], neurons, m)], 1)),
-        "That adds; amplification multiplies.":
-            _make(lambda a, neurons, m: a.index_add(
-                -1, torch.tensor(neurons), torch.full((*a.shape[:-1], len(neurons)), float(m)))),
-    },
+            "That leaves the first position alone, as amplify does; here every position is scaled.",
+        ),
+        (
+            _make(
+                lambda a, neurons, m: a.index_add(
+                    -1, torch.tensor(neurons), torch.full((*a.shape[:-1], len(neurons)), float(m))
+                )
+            ),
+            "That adds; amplification multiplies.",
+        ),
+    ],
     praise="Right: only those neurons, and the original is untouched.",
     call=_apply_hook,
-)  # fmt: skip
+)
 
 added_vector = Exercise(
     right=lambda post, W_out, neurons, m: (m - 1) * post[..., neurons] @ W_out[neurons],
     cases=[(_POST, _W_OUT, [2, 5], 3.0), (_POST, _W_OUT, [0, 1, 9], 0.5)],
-    mistakes={
-        "The model already adds these neurons once; only m - 1 times their output is new.":
+    mistakes=[
+        (
             lambda post, W_out, neurons, m: m * post[..., neurons] @ W_out[neurons],
-        "That is every neuron's output; take only post[..., neurons] and W_out[neurons].":
+            "The model already adds these neurons once; only m - 1 times their output is new.",
+        ),
+        (
             lambda post, W_out, neurons, m: (m - 1) * post @ W_out,
-        "The sign is turned: at a multiplier above 1 their output is added, not removed.":
+            "That is every neuron's output; take only post[..., neurons] and W_out[neurons].",
+        ),
+        (
             lambda post, W_out, neurons, m: (1 - m) * post[..., neurons] @ W_out[neurons],
-    },
+            "The sign is turned: at a multiplier above 1 their output is added, not removed.",
+        ),
+    ],
     praise="Right: amplifying is adding one vector to the residual stream at each position.",
-)  # fmt: skip
+)
 
 hooked_twice = Exercise(
     right=lambda multiplier: multiplier**2,
     cases=[(1.0,), (2.4,), (3.0,)],
-    mistakes={
-        "Look at the activation, not at the hooks: both of them ran.":
+    mistakes=[
+        (
             lambda multiplier: multiplier,
-        "The second hook gets what the first one returned, so the two multiply.":
+            "Look at the activation, not at the hooks: both of them ran.",
+        ),
+        (
             lambda multiplier: 2 * multiplier,
-    },
+            "The second hook gets what the first one returned, so the two multiply.",
+        ),
+    ],
     praise="Right: two names, one place, so it is scaled twice.",
-)  # fmt: skip
+)

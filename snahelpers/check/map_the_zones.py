@@ -11,48 +11,72 @@ _GAINS = np.array([-3.0, 0.0, 2.0, 10.0, 10.5, 40.0])
 task_improvement = Exercise(
     right=lambda before, after: 100 * (after.mean() - before.mean()) / before.mean(),
     cases=[(_BEFORE, _AFTER), (_AFTER, _BEFORE)],
-    mistakes={
-        "That is the mean of the prompts' improvements, which one unlikely prompt can rule. "
-        "First the means, then the division.":
+    mistakes=[
+        (
             lambda before, after: (100 * (after - before) / before).mean(),
-        "That is one number a prompt; a task has one. Take the means first.":
+            "That is the mean of the prompts' improvements, which one unlikely prompt can rule. "
+            "First the means, then the division.",
+        ),
+        (
             lambda before, after: 100 * (after - before) / before,
-        "That is percentage points: divide by the mean baseline.":
+            "That is one number a prompt; a task has one. Take the means first.",
+        ),
+        (
             lambda before, after: 100 * (after.mean() - before.mean()),
-        "That is a fraction: times 100 for per cent.":
+            "That is percentage points: divide by the mean baseline.",
+        ),
+        (
             lambda before, after: (after.mean() - before.mean()) / before.mean(),
-    },
+            "That is a fraction: times 100 for per cent.",
+        ),
+    ],
     praise="Right. The mean of per cents and the per cent of means can even differ in sign.",
-)  # fmt: skip
+)
 
 shifted_probability = Exercise(
     right=lambda p, shift: expit(logit(p) + shift),
     cases=[(0.5, 1.0), (0.02, 0.1), (0.9, -2.0)],
-    mistakes={
-        "That adds to the probability; the shift is one of log-odds, ln(p / (1 - p)).":
+    mistakes=[
+        (
             lambda p, shift: p + shift,
-        "That multiplies the probability. Multiply the odds, p / (1 - p), by exp(shift).":
+            "That adds to the probability; the shift is one of log-odds, ln(p / (1 - p)).",
+        ),
+        (
             lambda p, shift: p * np.exp(shift),
-        "Those are the new odds. Back to a probability: odds / (1 + odds).":
+            "That multiplies the probability. Multiply the odds, p / (1 - p), by exp(shift).",
+        ),
+        (
             lambda p, shift: p / (1 - p) * np.exp(shift),
-        "Those are the new log-odds. Back to a probability: 1 / (1 + exp(-x)).":
+            "Those are the new odds. Back to a probability: odds / (1 + odds).",
+        ),
+        (
             lambda p, shift: logit(p) + shift,
-    },
+            "Those are the new log-odds. Back to a probability: 1 / (1 + exp(-x)).",
+        ),
+    ],
     praise="Right: at 0.02 a shift of 0.1 is +10 %, at 0.9 it is +1 %.",
-)  # fmt: skip
+)
 
 success_and_golden = Exercise(
     right=lambda gains: ((gains > 0).mean(), (gains > 10).sum()),
     cases=[(_GAINS,), (-_GAINS,)],
-    mistakes={
-        "No change is no success: count only improvements above 0.":
+    mistakes=[
+        (
             lambda gains: ((gains >= 0).mean(), (gains > 10).sum()),
-        "Golden is *more* than 10 %: 10 itself does not count.":
+            "No change is no success: count only improvements above 0.",
+        ),
+        (
             lambda gains: ((gains > 0).mean(), (gains >= 10).sum()),
-        "The success rate is a share: divide by the number of configurations.":
+            "Golden is *more* than 10 %: 10 itself does not count.",
+        ),
+        (
             lambda gains: ((gains > 0).sum(), (gains > 10).sum()),
-        "The golden zone is a count, not a share.":
+            "The success rate is a share: divide by the number of configurations.",
+        ),
+        (
             lambda gains: ((gains > 0).mean(), (gains > 10).mean()),
-    },
+            "The golden zone is a count, not a share.",
+        ),
+    ],
     praise="Right: a share for success, a count for the golden zone, as in the paper.",
-)  # fmt: skip
+)

@@ -6,45 +6,68 @@ from snahelpers.zones import zone as zone_of
 zone = Exercise(
     right=zone_of,
     cases=[(p,) for p in (0.0, 0.0699, 0.07, 0.085, 0.10, 0.1001, 1.0)],
-    mistakes={
-        "Zone 1 is P < 0.07, without 0.07 itself: the lower edge belongs to Zone 2.":
+    mistakes=[
+        (
             lambda p: 1 if p <= 0.07 else 3 if p > 0.10 else 2,
-        "Zone 3 is P > 0.10, without 0.10 itself: the upper edge belongs to Zone 2.":
+            "Zone 1 is P < 0.07, without 0.07 itself: the lower edge belongs to Zone 2.",
+        ),
+        (
             lambda p: 1 if p < 0.07 else 3 if p >= 0.10 else 2,
-        "Both edges, 0.07 and 0.10, belong to Zone 2.":
+            "Zone 3 is P > 0.10, without 0.10 itself: the upper edge belongs to Zone 2.",
+        ),
+        (
             lambda p: 1 if p <= 0.07 else 3 if p >= 0.10 else 2,
-        "Numbers, please: 1 is the zone of low P, 3 of high P. Yours are the other way round.":
+            "Both edges, 0.07 and 0.10, belong to Zone 2.",
+        ),
+        (
             lambda p: 4 - zone_of(p),
-    },
+            "Numbers, please: 1 is the zone of low P, 3 of high P. Yours are the other way round.",
+        ),
+    ],
     praise="Right, edges included.",
-)  # fmt: skip
+)
 
 improvement = Exercise(
     right=lambda before, after: 100 * (after - before) / before,
     cases=[(0.02, 0.03), (0.5, 0.6), (0.4, 0.1)],
-    mistakes={
-        "That is percentage points. The paper divides by the baseline.":
+    mistakes=[
+        (
             lambda before, after: 100 * (after - before),
-        "Divide by the baseline (before), not by what came after.":
+            "That is percentage points. The paper divides by the baseline.",
+        ),
+        (
             lambda before, after: 100 * (after - before) / after,
-        "That is a fraction: times 100 for per cent.":
+            "Divide by the baseline (before), not by what came after.",
+        ),
+        (
             lambda before, after: (after - before) / before,
-        "That is the ratio in per cent; an unchanged P should give 0, not 100.":
+            "That is a fraction: times 100 for per cent.",
+        ),
+        (
             lambda before, after: 100 * after / before,
-    },
+            "That is the ratio in per cent; an unchanged P should give 0, not 100.",
+        ),
+    ],
     praise="Right. From 0.02 to 0.03 is +50 %; from 0.50 to 0.51, the same step, is +2 %.",
-)  # fmt: skip
+)
 
 ceiling = Exercise(
     right=lambda p: 100 * (1 - p) / p,
     cases=[(0.01,), (0.07,), (0.10,), (0.5,), (1.0,)],
-    mistakes={
-        "That is the room in percentage points; per cent improvement is divided by P.":
+    mistakes=[
+        (
             lambda p: 100 * (1 - p),
-        "Close: that is P = 1 as a percentage of P. The improvement starts from P, so take P off.":
+            "That is the room in percentage points; per cent improvement is divided by P.",
+        ),
+        (
             lambda p: 100 / p,
-        "That is a fraction: times 100 for per cent.":
+            "Close: that is P = 1 as a percentage of P. The improvement starts from P, so take P "
+            "off.",
+        ),
+        (
             lambda p: (1 - p) / p,
-    },
+            "That is a fraction: times 100 for per cent.",
+        ),
+    ],
     praise="Right: at P = 0.5 nothing can improve by more than 100 %, at P = 0.01 by 9,900 %.",
-)  # fmt: skip
+)

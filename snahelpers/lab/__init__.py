@@ -1,10 +1,8 @@
 """The paper's no-code tool (section 7.2), in a notebook or as a page of its own (`make app`)."""
 
-from snahelpers import plots
+import snahelpers as sna
 from snahelpers.lab.bench import Bench
 from snahelpers.lab.setting import Push, Setting, all_tasks
-from snahelpers.models import load_model
-from snahelpers.widgets.panel import widgets_can_run
 
 
 class Lab:
@@ -22,21 +20,22 @@ class Lab:
     """
 
     def __init__(self, model: str | None = None, task: str = "maths_easy") -> None:
-        self.bench, self.task = Bench(load_model(model)), task
+        self.bench, self.task = Bench(sna.load_model(model)), task
         self.push = Push(layer=self.bench.n_layers // 3, k=12, multiplier=2.4)
 
     def _ipython_display_(self) -> None:
-        if widgets_can_run():
+        if sna.widgets.widgets_can_run():
             from IPython.display import display
 
             from snahelpers.lab.page import Page
 
-            display(Page(self.bench, self.task, self.push).widget())
+            display(Page(self.bench, self.task, self.push))
         else:
             example = all_tasks()[self.task].split("test").examples[0]
             first = Setting(example.prompt, example.target, self.task, pushes=(self.push,))
-            figure = plots.next_tokens(
-                self.bench.distribution(first), first.target,
+            sna.token_bars.next_tokens(
+                self.bench.distribution(first),
+                first.target,
                 f"{self.push.k} neurons of layer {self.push.layer} × {self.push.multiplier}",
-            )  # fmt: skip
-            plots.show(figure, f"{first.prompt} …: the likeliest next tokens, before and after.")
+                alt=f"{first.prompt} …: the likeliest next tokens, before and after.",
+            )

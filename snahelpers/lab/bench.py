@@ -7,7 +7,7 @@ amplification, so that only the layers after the amplified one run again.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, lru_cache, partial
 
 import pandas as pd
 import torch
@@ -15,22 +15,16 @@ from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.amplify import Amplification, amplify
-from snahelpers.choose import draw_of, matched_neurons, random_neurons, top_neurons
-from snahelpers.errors import DataError
-from snahelpers.generate import write
-from snahelpers.lab.setting import OWN, Setting, all_tasks
-from snahelpers.measure import likeliest_tokens, measure, next_distribution, precise
-from snahelpers.neurons import mean_activations, output_norms
-from snahelpers.readout import logits_by_row, neuron_table
-from snahelpers.sweep.engines import CleanPass, resume_from
-from snahelpers.sweep.exactness import is_exact
-from snahelpers.tasks import Example, Task, prompt_groups, token_id
+import snahelpers as sna
+from snahelpers.lab.next_token import NextToken
+from snahelpers.lab.setting import OWN, Push, Setting, all_tasks
 
-SHOWN_TOKENS = 7
 CONTROL_DRAWS = 5
 SMALL = 20e6  # parameters
-KEPT = 200  # results, of which the largest are a few hundred kB
+KEPT = 200  # results of a kind, of which the largest are a few hundred kB
+SHOWN_DIRECTIONS = 4  # tokens that a neuron pushes toward
+# The paper's, to two digits, as the page's slider can hold them.
+GRID = sna.Grid(multipliers=[round(multiplier, 2) for multiplier in sna.Grid().multipliers])
 
 
 class Bench:
@@ -44,8 +38,10 @@ class Bench:
         self.model = model
         self.n_layers, self.d_mlp = model.cfg.n_layers, model.cfg.d_mlp
         self.small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
-        self._kept: dict[tuple, object] = {}
-        self._clean: tuple[tuple[str, str], CleanPass] | None = None
+        self._measure = lru_cache(KEPT)(partial(sna.measure, model))
+        self._means = lru_cache(KEPT)(partial(sna.mean_activations, model))
+        self._norms = cache(partial(sna.output_norms, model))
+        self._next_token = lru_cache(1)(partial(NextToken, model, {}))  # the newest: it is large
 
     @contextmanager
     def few_threads(self) -> Iterator[None]:
@@ -58,27 +54,26 @@ class Bench:
             torch.set_num_threads(threads)
 
     def target(self, answer: str) -> str:
-        """The answer as one token: as typed, or with the space that a typist leaves out.
+        """The answer as one token: with the space that a typist leaves out, or as typed.
 
         Raises:
             DataError: neither is one token.
         """
         if not answer.strip():
-            raise DataError("The answer is empty: type the word that should come next.")
+            raise sna.DataError("The answer is empty: type the word that should come next.")
         try:
-            token_id(self.model, spaced := f" {answer.strip()}")
-        except DataError:
-            token_id(self.model, answer)
+            sna.tasks.token_id(self.model, spaced := f" {answer.strip()}")
+        except sna.DataError:
+            sna.tasks.token_id(self.model, answer)
             return answer
-        return answer if answer[:1].isspace() else spaced
+        return spaced
 
     def baseline(self, setting: Setting) -> pd.Series:
         """The unamplified answer, as a row of `measure`."""
-        key = ("baseline", setting.prompt, setting.target)
-        task = Task("typed", "", "", (Example(setting.prompt, setting.target, "test"),))
-        return self._keep(key, lambda: measure(self.model, task).iloc[0])
+        examples = (sna.Example(setting.prompt, setting.target, "test"),)
+        return self._measure(sna.Task("typed", "", "", examples)).iloc[0]
 
-    def amplifications(self, setting: Setting) -> list[Amplification]:
+    def amplifications(self, setting: Setting) -> list[sna.Amplification]:
         """The pushes with their neurons.
 
         Raises:
@@ -86,18 +81,23 @@ class Bench:
             SNAError: a push is out of range for this model.
         """
         return [
-            Amplification(
-                push.layer, self._neurons(setting, push.layer, push.k), push.multiplier,
-                setting.positions,
+            sna.Amplification(
+                push.layer, self._neurons(setting, push), push.multiplier, setting.positions
             )
             for push in setting.pushes
-        ]  # fmt: skip
+        ]
 
     def distribution(self, setting: Setting) -> pd.DataFrame:
         """The likeliest next tokens, before and after."""
-        before = _probabilities(self._clean_pass(setting).logits)
-        after = self._after(setting)
-        return likeliest_tokens(self.model, before, after, always=setting.target, k=SHOWN_TOKENS)
+        next_token = self._next_token(setting.prompt, setting.positions)
+        [after] = next_token.logits(self.amplifications(setting))
+        return sna.scoring.likeliest_tokens(
+            self.model,
+            next_token.clean.logits[0, 0],
+            after,
+            always=setting.target,
+            k=sna.widgets.SHOWN_TOKENS,
+        )
 
     def control(self, setting: Setting, ids: list[int]) -> pd.DataFrame:
         """The same push on random neurons that are as loud: P of the tokens `ids`.
@@ -105,23 +105,48 @@ class Bench:
         Returns:
             For each token low, mean and high of `CONTROL_DRAWS` draws.
         """
-        edits = self.amplifications(setting)
-        draws = [
-            [replace(edit, neurons=self._stand_ins(setting, edit, seed)) for edit in edits]
-            for seed in range(CONTROL_DRAWS)
-        ]
-        p = logits_by_row(self.model, setting.prompt, draws).softmax(dim=-1)[:, ids]
-        columns = {"low": p.amin(0), "mean": p.mean(0), "high": p.amax(0)}
-        return pd.DataFrame({name: values.tolist() for name, values in columns.items()})
+        draws = [self._stand_ins(setting, seed) for seed in range(CONTROL_DRAWS)]
+        logits = self._next_token(setting.prompt, setting.positions).logits(*draws)
+        p = sna.scoring.precise(logits).softmax(dim=-1)[:, ids].cpu().numpy()
+        return pd.DataFrame({"low": p.min(axis=0), "mean": p.mean(axis=0), "high": p.max(axis=0)})
 
     def neurons(self, setting: Setting) -> pd.DataFrame:
-        """The chosen neurons of every push: see `neuron_table`."""
-        fired = self._means((setting.prompt,), "last")
-        tables = [
-            neuron_table(self.model, setting.prompt, setting.target, edit, fired)
-            for edit in self.amplifications(setting)
-        ]
+        """The neurons of every push, one row each.
+
+        Returns:
+            layer; neuron; activation (at the last token); toward (a list of the tokens whose
+            logits its output raises most if read by the unembedding at once, with later layers
+            left out: for a negative activation those that its negative raises); alone (Δlog-odds
+            of the target, in nats, if it is the only one amplified); share (of the sum of `alone`;
+            NaN if that is 0).
+        """
+        tables = (self._neuron_table(setting, edit) for edit in self.amplifications(setting))
         return pd.concat(tables, ignore_index=True)
+
+    def _neuron_table(self, setting: Setting, edit: sna.Amplification) -> pd.DataFrame:
+        neurons, layer = list(edit.neurons), edit.layer
+        rows = [[replace(edit, neurons=[neuron])] for neuron in neurons]
+        logits = self._next_token(setting.prompt, setting.positions).logits(
+            *rows,
+            [replace(edit, multiplier=1)],  # no change, but in the same batch: rounded alike
+        )
+        answer = torch.tensor([[sna.tasks.token_id(self.model, setting.target)]]).to(logits.device)
+        logodds = sna.scoring.log_odds(logits[:, None], answer).cpu()
+        alone = logodds[:-1] - logodds[-1]
+        fired = self._means((setting.prompt,), positions="last")[layer, neurons]
+        written = sna.amplification.output_weights(self.model, layer)[neurons].cpu()
+        raised = direct_logits(self.model, fired.sign()[:, None] * written)
+        most = raised.topk(SHOWN_DIRECTIONS).indices.tolist()
+        return pd.DataFrame(
+            {
+                "layer": layer,
+                "neuron": neurons,
+                "activation": fired.tolist(),
+                "toward": [[self.model.to_string([i]) for i in ids] for ids in most],
+                "alone": alone.tolist(),
+                "share": (alone / alone.sum()).tolist(),
+            }
+        )
 
     def elsewhere(self, setting: Setting) -> pd.DataFrame | None:
         """The task's "test" prompts, new to the neurons, before and after.
@@ -132,94 +157,88 @@ class Bench:
         if setting.task == OWN:
             return None
         task = all_tasks()[setting.task].split("test")
-        before = self._keep(("task", task.name), lambda: measure(self.model, task))
-        with amplify(self.model, *self.amplifications(setting)):
-            after = measure(self.model, task)
+        before = self._measure(task)
+        with sna.amplify(self.model, *self.amplifications(setting)):
+            after = sna.measure(self.model, task)
         return before.assign(after=after.p, gain=after.logodds - before.logodds)
 
     def texts(self, setting: Setting) -> pd.DataFrame:
-        """What the model writes without and with amplification: see `write`."""
+        """What the model writes without and with amplification: see `write`.
+
+        Returns:
+            model ("as it is" or "amplified"), text, perplexity and repetition.
+        """
         length = min(24, self.model.cfg.n_ctx - 1 - len(self.model.to_tokens(setting.prompt)[0]))
         pushes = {"as it is": [], "amplified": self.amplifications(setting)}
         return pd.concat(
-            write(self.model, [setting.prompt], *push, lengths=[length]).assign(model=name)
+            sna.scoring.write(self.model, [setting.prompt], *push, lengths=[length]).assign(
+                model=name
+            )
             for name, push in pushes.items()
+        )[["model", "text", "perplexity", "repetition"]]
+
+    def search(self, setting: Setting, grid: sna.Grid = GRID) -> Iterator[pd.DataFrame]:
+        """The paper's sweep on the setting's prompt, a layer at a time, so that it can be stopped.
+
+        Neurons are chosen as the setting says; its own pushes are not part of it.
+
+        Yields:
+            A layer's configurations, columns as from `sweep`.
+
+        Raises:
+            DataError: the prompt or a text cannot be used.
+        """
+        examples = [sna.Example(text, setting.target, "select") for text in setting.texts]
+        sweeper = sna.sweeps.Sweeper(
+            self.model,
+            sna.Task(
+                setting.task,
+                "",
+                "",
+                (*examples, sna.Example(setting.prompt, setting.target, "test")),
+            ),
+            grid,
+            split="test",
+            neutral=setting.reference,
+            positions=setting.positions,
+            per_example=True,
+        )
+        return sweeper.parts(
+            "random" if setting.source == "random" else "differential",
+            progress=False,  # the page has a bar of its own
         )
 
-    @cached_property
-    def _norms(self) -> Float[Tensor, "layer d_mlp"]:
-        return output_norms(self.model)
-
-    def _neurons(self, setting: Setting, layer: int, k: int):
+    def _neurons(self, setting: Setting, push: Push):
         if setting.source == "random":
-            return random_neurons(self.d_mlp, k, seed=draw_of(layer, 0))
-        return top_neurons(self._scores(setting), layer, k)
+            return sna.random_neurons(self.d_mlp, push.k, sna.neurons.draw_of(push.layer, 0))
+        here = self._means(setting.texts, positions=setting.positions)
+        scores = here - self._means(setting.reference, positions=setting.positions)
+        return sna.top_neurons(scores, push.layer, push.k)
 
-    def _stand_ins(self, setting: Setting, edit: Amplification, seed: int):
-        sizes = self._means(setting.texts, setting.positions).abs() * self._norms
-        draw = draw_of(edit.layer, seed)
-        return matched_neurons(torch.tensor(edit.neurons), sizes[edit.layer], draw)
-
-    def _scores(self, setting: Setting) -> Float[Tensor, "layer d_mlp"]:
-        here = self._means(setting.texts, setting.positions)
-        return here - self._means(setting.reference, setting.positions)
-
-    def _means(self, texts: tuple[str, ...], positions: str) -> Float[Tensor, "layer d_mlp"]:
-        key = ("means", texts, positions)
-        return self._keep(key, lambda: mean_activations(self.model, texts, positions=positions))
-
-    @torch.no_grad()
-    def _clean_pass(self, setting: Setting) -> CleanPass:
-        """With all neurons, any of which may be amplified; the newest only, since it is large."""
-        key = (setting.prompt, setting.positions)
-        if self._clean is None or self._clean[0] != key:
-            [(_, tokens)] = prompt_groups(self.model, [setting.prompt])
-            neurons = torch.arange(self.d_mlp).expand(self.n_layers, -1)
-            self._clean = key, CleanPass(self.model, tokens, neurons, setting.positions)
-        return self._clean[1]
-
-    @torch.no_grad()
-    def _after(self, setting: Setting) -> Float[Tensor, " vocab"]:
-        """As `next_distribution`, and faster where a pass can be resumed.
-
-        Of two amplifications the second acts on activations that the first has changed, so two
-        take a full pass.
-        """
-        clean, edits = self._clean_pass(setting), self.amplifications(setting)
-        if len(edits) > 1 or not self._can_resume(clean, edits[0].layer):
-            return next_distribution(self.model, setting.prompt, *edits)
-        layer, neurons, more = edits[0].layer, list(edits[0].neurons), edits[0].multiplier - 1
-        W_out = self.model.blocks[layer].mlp.W_out[neurons]
-        delta = more * (clean.fired[layer][..., neurons] @ W_out)
-        return _probabilities(resume_from(self.model, clean, layer, delta[None])[0])
-
-    def _can_resume(self, clean: CleanPass, layer: int) -> bool:
-        """Checked once for each layer and each pattern of amplified positions."""
-        if torch.finfo(clean.logits.dtype).bits < 32:
-            return False  # rounded in another way, even a multiplier of 1 would change P
-        # The second token's P shows every change; the first's may be near 1 whatever happens.
-        second = clean.logits.topk(2).indices[:, 1]
-        strong = (self.d_mlp, 2.0)
-        key = ("can resume", layer, *clean.edited[0].tolist())
-        return self._keep(key, lambda: is_exact(self.model, clean, layer, strong, second))
-
-    def _keep(self, key: tuple, make):
-        """What was made for this key, or is made now; the oldest of many goes."""
-        if key not in self._kept:
-            self._kept[key] = make()
-            while len(self._kept) > KEPT:
-                self._kept.pop(next(iter(self._kept)))
-        return self._kept[key]
+    def _stand_ins(self, setting: Setting, seed: int) -> list[sna.Amplification]:
+        """The amplifications with other neurons that are as loud."""
+        sizes = self._means(setting.texts, positions=setting.positions).abs() * self._norms()
+        return [
+            replace(
+                edit,
+                neurons=sna.matched_neurons(
+                    torch.tensor(edit.neurons),
+                    sizes[edit.layer],
+                    sna.neurons.draw_of(edit.layer, seed),
+                ),
+            )
+            for edit in self.amplifications(setting)
+        ]
 
 
-def _probabilities(logits: Float[Tensor, "1 vocab"]) -> Float[Tensor, " vocab"]:
-    return precise(logits)[0].softmax(dim=-1).cpu()
+def direct_logits(
+    model: TransformerBridge, vectors: Float[Tensor, "k d_model"]
+) -> Float[Tensor, "k vocab"]:
+    """Direct logit attribution: what vectors in the residual stream do to the logits.
 
-
-def zone_prediction(zone: int) -> str:
-    """What the paper expects of amplification in a zone (sections 4.2 to 4.4)."""
-    return {
-        1: "low confidence: the paper expects a gain, +27.85 % of P on average",
-        2: "in between: the paper expects no stable effect",
-        3: "confident already: the paper expects little, below 8 % of P",
-    }[zone]
+    Later layers are left out, and the final norm's division.
+    """
+    vectors = vectors.float().cpu()
+    if model.cfg.normalization_type == "LN":
+        vectors = vectors - vectors.mean(dim=-1, keepdim=True)
+    return vectors * model.ln_final.weight.float().cpu() @ model.W_U.float().cpu()

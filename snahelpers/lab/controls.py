@@ -1,166 +1,165 @@
 """The lab's controls, and the setting that they describe."""
 
+from collections.abc import Callable
+
 import ipywidgets as w
 
-from snahelpers.checkpoints import DOWNLOAD_MEGABYTES, embedded_models
+import snahelpers as sna
 from snahelpers.lab.bench import Bench
-from snahelpers.lab.setting import OWN, SOURCES, Push, Setting, all_tasks, sentences
-from snahelpers.widgets.panel import LABEL, row
+from snahelpers.lab.setting import OWN, SOURCES, Push, Setting, all_tasks
 
-LONG = {"width": "98%"}
+LABEL, LONG = sna.widgets.LABEL, {"width": "98%"}
 NEWLINE = "⏎"  # a field of one line drops a real one
 MOST_NEURONS, MOST_MULTIPLIER = 50, 12.0
 
 
-class PushControls:
+class PushRow(w.HBox):
     """Layer, number of neurons and multiplier of one amplification."""
 
     def __init__(self, push: Push) -> None:
-        self.layer = w.IntSlider(push.layer, 0, push.layer, description="layer", style=LABEL)
-        self.k = w.IntSlider(push.k, 1, MOST_NEURONS, description="neurons", style=LABEL)
-        self.multiplier = w.FloatSlider(
-            push.multiplier, min=0, max=MOST_MULTIPLIER, step=0.01, description="multiplier",
-            style=LABEL,
-        )  # fmt: skip
+        sliders = [
+            w.IntSlider(push.layer, 0, push.layer, description="layer", style=LABEL),
+            w.IntSlider(push.k, 1, MOST_NEURONS, description="neurons", style=LABEL),
+            w.FloatSlider(
+                push.multiplier,
+                min=0,
+                max=MOST_MULTIPLIER,
+                step=0.01,
+                description="multiplier",
+                style=LABEL,
+            ),
+        ]
+        super().__init__(sliders, layout={"flex_flow": "row wrap"})
+        self.layer, self.k, self.multiplier = sliders
 
-    @property
-    def all(self) -> tuple:
-        """The sliders, in the order of a `Push`."""
-        return self.layer, self.k, self.multiplier
-
-    @property
     def push(self) -> Push:
-        """What they say; set it to move them."""
-        return Push(*(slider.value for slider in self.all))
+        """What the sliders say."""
+        return Push(*(slider.value for slider in self.children))
 
-    @push.setter
-    def push(self, push: Push) -> None:
-        for slider, value in zip(self.all, (push.layer, push.k, push.multiplier), strict=True):
+    def move(self, push: Push) -> None:
+        """Let the sliders say this."""
+        for slider, value in zip(self.children, push, strict=True):
             slider.value = value
 
-    def fit(self, bench: Bench) -> None:
-        """Let the sliders reach what the model has, and no more."""
-        self.layer.max = bench.n_layers - 1
-        self.k.max = min(MOST_NEURONS, bench.d_mlp // 2)  # as many again are the control
 
-
-class Controls:
+class Controls(w.VBox):
     """All that can be moved or typed, except for the model's own row and the buttons.
 
     Args:
-        task: The task at the start.
-        push: The amplification at the start.
+        bench: The first model.
+        task: The first task.
+        push: The first amplification.
+        changed: Called after every change, with what ipywidgets tells of it.
+
+    Attributes:
+        bench: The model that the controls fit.
     """
 
-    def __init__(self, task: str, push: Push) -> None:
-        self.task = w.Dropdown(options=[*all_tasks(), OWN], description="task", style=LABEL)
+    def __init__(
+        self, bench: Bench, task: str, push: Push, changed: Callable[[object], None]
+    ) -> None:
+        self.task = w.Dropdown(
+            options=[*all_tasks(), OWN], value=task, description="task", style=LABEL
+        )
         self.example = w.Dropdown(options=[""], description="its prompts", style=LABEL, layout=LONG)
-        typed = dict(style=LABEL, layout=LONG, continuous_update=False)
-        self.prompt = w.Text(description="prompt", **typed)
-        self.answer = w.Text(description="answer", style=LABEL, continuous_update=False)
-        lines = dict(layout=LONG, rows=5, continuous_update=False, style=LABEL)
+        typed = dict(style=LABEL, continuous_update=False)
+        self.prompt = w.Text(description="prompt", layout=LONG, **typed)
+        self.answer = w.Text(description="answer", **typed)
         self.own = w.Textarea(
-            description="task sentences", placeholder="One a line; the task's, if empty.", **lines
+            description="task sentences",
+            placeholder="One a line; the task's, if empty.",
+            layout=LONG,
+            rows=5,
+            **typed,
         )
         self.neutral = w.Textarea(
-            description="neutral ones", placeholder="One a line; the course's, if empty.", **lines
+            description="neutral ones",
+            placeholder="One a line; the course's, if empty.",
+            layout=LONG,
+            rows=5,
+            **typed,
         )
-        self.first, self.second = PushControls(push), PushControls(push)
+        sentences = w.Accordion([w.VBox([self.own, self.neutral])], selected_index=None)
+        sentences.set_title(0, "Your own sentences, to choose neurons by")
+        self.first, self.second = PushRow(push), PushRow(push)
         self.source = w.Dropdown(options=SOURCES, description="chosen by", style=LABEL)
         self.positions = w.Dropdown(options=["all", "last"], description="positions", style=LABEL)
         self.two = w.Checkbox(
-            False, description="a second amplification, at another layer", indent=False,
+            False,
+            description="a second amplification, at another layer",
+            indent=False,
             layout={"width": "auto"},
-        )  # fmt: skip
-        self.second_row = row(w, *self.second.all)
-        self.second_row.layout.display = "none"
+        )
+        super().__init__(
+            [
+                sna.widgets.row(w, self.task, self.answer),
+                self.example,
+                self.prompt,
+                sentences,
+                self.first,
+                sna.widgets.row(w, self.source, self.positions, self.two),
+                self.second,
+            ]
+        )
+        w.dlink(
+            (self.task, "value"),
+            (self.example.layout, "display"),
+            lambda task: "none" if task == OWN else None,
+        )
+        w.dlink(
+            (self.two, "value"),
+            (self.second.layout, "display"),
+            lambda two: None if two else "none",
+        )
         self.task.observe(self._show_task, "value")
         self.example.observe(self._show_example, "value")
-        self.two.observe(self._show_second, "value")
-        self.task.value = task
         self._show_task()
-
-    @property
-    def watched(self) -> list:
-        """Whatever changes what is shown."""
-        return [
-            *(self.task, self.prompt, self.answer, self.own, self.neutral, self.source),
-            *(self.positions, self.two, *self.first.all, *self.second.all),
-        ]
+        self.fit(bench)
+        for control in (
+            *(self.task, self.prompt, self.answer, self.own, self.neutral),
+            *(self.source, self.positions, self.two),
+            *(*self.first.children, *self.second.children),
+        ):
+            control.observe(changed, "value")
 
     def fit(self, bench: Bench) -> None:
-        """Adapt the sliders to a model."""
-        self.first.fit(bench)
-        self.second.fit(bench)
+        """Let the sliders reach what a model has, and no more."""
+        self.bench = bench
+        for row in (self.first, self.second):
+            row.layer.max = bench.n_layers - 1
+            row.k.max = min(MOST_NEURONS, bench.d_mlp // 2)  # as many again are the control
 
-    def setting(self, bench: Bench) -> Setting:
+    def setting(self) -> Setting:
         """What the controls say.
 
         Raises:
             DataError: the answer is not one token for this model.
         """
-        pushes = (self.first.push, *([self.second.push] if self.two.value else []))
+        rows = (self.first, self.second) if self.two.value else (self.first,)
         return Setting(
             prompt=self.prompt.value.replace(NEWLINE, "\n"),
-            target=bench.target(self.answer.value),
-            task=self.task.value, own=sentences(self.own.value),
-            neutral=sentences(self.neutral.value), source=self.source.value,
-            positions=self.positions.value, pushes=pushes,
-        )  # fmt: skip
+            target=self.bench.target(self.answer.value),
+            task=self.task.value,
+            own=_sentences(self.own),
+            neutral=_sentences(self.neutral),
+            source=self.source.value,
+            positions=self.positions.value,
+            pushes=tuple(row.push() for row in rows),
+        )
 
-    def page(self):
-        """The controls, laid out."""
-        sentences = w.Accordion([w.VBox([self.own, self.neutral])], selected_index=None)
-        sentences.set_title(0, "Your own sentences, to choose neurons by")
-        return w.VBox(
-            [
-                row(w, self.task, self.answer), self.example, self.prompt, sentences,
-                row(w, *self.first.all), row(w, self.source, self.positions, self.two),
-                self.second_row,
-            ]
-        )  # fmt: skip
-
-    def _show_task(self, _change=None) -> None:
-        own = self.task.value == OWN
-        self.example.layout.display = "none" if own else None
-        if not own:
+    def _show_task(self, _change: object = None) -> None:
+        if self.task.value != OWN:
             task = all_tasks()[self.task.value]
             examples = [*task.split("test").examples, *task.split("select").examples]
             self.example.options = [(f"{e.prompt} …{e.target}", e) for e in examples]
             self._show_example()
 
-    def _show_example(self, _change=None) -> None:
+    def _show_example(self, _change: object = None) -> None:
         if example := self.example.value:
             self.prompt.value = example.prompt.replace("\n", NEWLINE)
             self.answer.value = example.target.strip()
 
-    def _show_second(self, _change=None) -> None:
-        self.second_row.layout.display = None if self.two.value else "none"
 
-
-class ModelRow:
-    """Which model: one of a list, or whatever name or folder is typed.
-
-    Attributes:
-        load: The button.
-        status: What is known of the model, and what went wrong with it.
-    """
-
-    def __init__(self, name: str) -> None:
-        known = list(dict.fromkeys([*embedded_models(), *DOWNLOAD_MEGABYTES, name]))
-        self.listed = w.Dropdown(options=known, value=name, description="model", style=LABEL)
-        self.typed = w.Text(
-            placeholder="or a hub name, a folder", continuous_update=False,
-            description="another", style=LABEL,
-        )  # fmt: skip
-        self.load = w.Button(description="Load model")
-        self.status = w.HTML()
-
-    @property
-    def name(self) -> str:
-        """What was typed, else what is listed."""
-        return self.typed.value.strip() or self.listed.value
-
-    def page(self):
-        """The row, with the status below."""
-        return w.VBox([row(w, self.listed, self.typed, self.load), self.status])
+def _sentences(area: w.Textarea) -> tuple[str, ...]:
+    """One sentence a line; blank lines do not count."""
+    return tuple(line.strip() for line in area.value.splitlines() if line.strip())

@@ -1,18 +1,16 @@
 """What the lab's controls say, as a value; and the code that says the same."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import NamedTuple
 
-from snahelpers.choose import draw_of
-from snahelpers.errors import DataError
-from snahelpers.tasks import Task, load_neutral, load_tasks
+import snahelpers as sna
 
 SOURCES = ("differential", "contrastive", "random")
-OWN = "your own"
+PLANTED, OWN = "planted", "your own"
 
 
-@dataclass(frozen=True)
-class Push:
+class Push(NamedTuple):
     """One amplification before its neurons are chosen."""
 
     layer: int
@@ -51,98 +49,77 @@ class Setting:
     def __post_init__(self) -> None:
         """Refuse what a page can say and an amplification cannot mean."""
         if not self.prompt.strip():
-            raise DataError("The prompt is empty: type what the model shall continue.")
+            raise sna.DataError("The prompt is empty: type what the model shall continue.")
         layers = [push.layer for push in self.pushes]
         if len(set(layers)) < len(layers):
-            raise DataError(f"Both amplifications are at layer {layers[0]}: move one of them.")
+            raise sna.DataError(f"Both amplifications are at layer {layers[0]}: move one of them.")
 
-    @property
+    @cached_property
     def texts(self) -> tuple[str, ...]:
         """The texts whose neurons are looked for."""
         if self.own or self.task == OWN:
             return self.own or (self.prompt,)
         return tuple(all_tasks()[self.task].split("select").prompts)
 
-    @property
+    @cached_property
     def reference(self) -> tuple[str, ...]:
         """The texts they are compared with."""
         if self.source == "contrastive":
-            return other_prompts(self.task)
-        return self.neutral or course_neutral()
+            names = [name for name in all_tasks() if name not in (self.task, PLANTED)]
+            return tuple(p for name in names for p in all_tasks()[name].split("select").prompts)
+        return self.neutral or tuple(sna.load_neutral())
 
 
 @cache
-def all_tasks() -> dict[str, Task]:
+def all_tasks() -> dict[str, sna.Task]:
     """The twelve, and the planted facts of minnow-dimmed, read once."""
-    return load_tasks() | load_tasks("planted")
-
-
-@cache
-def course_neutral() -> tuple[str, ...]:
-    """`load_neutral`, read once."""
-    return tuple(load_neutral())
-
-
-@cache
-def other_prompts(name: str) -> tuple[str, ...]:
-    """The select prompts of those of the twelve tasks that are not called `name`."""
-    others = [task.split("select").prompts for task in load_tasks().values() if task.name != name]
-    return tuple(prompt for prompts in others for prompt in prompts)
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """One sentence a line; blank lines do not count."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return sna.load_tasks() | sna.load_tasks(PLANTED)
 
 
 def as_code(setting: Setting, model: str) -> str:
     """A cell that loads the model, chooses the same neurons and shows the same distribution."""
-    lines = [
-        "import snahelpers as sna",
-        "",
-        f"model = sna.load_model({model!r})",
-        f"prompt, answer = {setting.prompt!r}, {setting.target!r}",
-        *([] if setting.source == "random" else _scores_as_code(setting)),
-        "amplifications = [",
-        *(f"    {_push_as_code(setting, push)}," for push in setting.pushes),
-        "]",
-        "sna.next_token_change(model, prompt, *amplifications, always=answer)",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            "import snahelpers as sna",
+            "",
+            f"model = sna.load_model({model!r})",
+            f"prompt, answer = {setting.prompt!r}, {setting.target!r}",
+            *([] if setting.source == "random" else _scores_as_code(setting)),
+            "amplifications = [",
+            *(f"    {_push_as_code(setting, push)}," for push in setting.pushes),
+            "]",
+            "sna.next_token_change(model, prompt, *amplifications, always=answer)",
+        ]
+    )
 
 
 def _scores_as_code(setting: Setting) -> list[str]:
+    """As `Setting.texts` and `Setting.reference` say it."""
+    texts = repr(list(setting.texts))
+    if setting.task != OWN and not setting.own:
+        call = "load_tasks('planted')" if setting.task == PLANTED else "load_tasks()"
+        texts = f"sna.{call}[{setting.task!r}].split('select').prompts"
+    reference = repr(list(setting.neutral)) if setting.neutral else "sna.load_neutral()"
+    if setting.source == "contrastive":
+        reference = (
+            "[p for t in sna.load_tasks().values() "
+            f"if t.name != {setting.task!r} for p in t.split('select').prompts]"
+        )
     return [
-        f"texts = {_texts_as_code(setting)}",
-        f"reference = {_reference_as_code(setting)}",
+        f"texts = {texts}",
+        f"reference = {reference}",
         "scores = sna.differential_activation("
         f"model, texts, reference, positions={setting.positions!r})",
     ]
 
 
 def _push_as_code(setting: Setting, push: Push) -> str:
-    chosen = (
-        f"sna.random_neurons(model.cfg.d_mlp, {push.k}, seed={draw_of(push.layer, 0)})"
+    neurons = (
+        f"sna.random_neurons(model.cfg.d_mlp, {push.k}, seed={sna.neurons.draw_of(push.layer, 0)})"
         if setting.source == "random"
         else f"sna.top_neurons(scores, {push.layer}, {push.k})"
     )
     return (
-        f"sna.Amplification({push.layer}, {chosen}, {push.multiplier!r}, "
+        f"sna.Amplification({push.layer}, {neurons}, {push.multiplier!r}, "
         f"positions={setting.positions!r})"
     )
-
-
-def _texts_as_code(setting: Setting) -> str:
-    if setting.own or setting.task == OWN:
-        return repr(list(setting.texts))
-    call = "load_tasks()" if setting.task in load_tasks() else "load_tasks('planted')"
-    return f"sna.{call}[{setting.task!r}].split('select').prompts"
-
-
-def _reference_as_code(setting: Setting) -> str:
-    if setting.source == "contrastive":
-        return (
-            "[p for t in sna.load_tasks().values() "
-            f"if t.name != {setting.task!r} for p in t.split('select').prompts]"
-        )
-    return repr(list(setting.neutral)) if setting.neutral else "sna.load_neutral()"

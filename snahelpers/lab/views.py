@@ -1,14 +1,14 @@
-"""Small pieces of HTML: tables, sentences, links to download, cells to click."""
+"""Small pieces: tables and links as HTML, and what surrounds work that may take long or fail."""
 
 import base64
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ipywidgets as w
-import matplotlib as mpl
 import pandas as pd
-from matplotlib.colors import to_hex
+
+import snahelpers as sna
 
 STYLE = """<style>
 .sna-cell {color: black; min-width: 0; padding: 0; font-size: 11px; height: 26px; width: auto}
@@ -16,7 +16,7 @@ STYLE = """<style>
 .sna-lab textarea {font-family: monospace}
 .sna-lab a {text-decoration: underline; color: var(--jp-content-link-color, #0b57d0)}
 </style>"""
-PALE = 1.6  # the colour scale ends so far beyond the largest value: black text stays readable
+BREATH_SECONDS = 0.01  # between steps of long work: the page answers, and Cancel is heard
 
 
 def table(frame: pd.DataFrame) -> str:
@@ -26,8 +26,10 @@ def table(frame: pd.DataFrame) -> str:
 
 def download(name: str, kind: str, content: bytes, label: str) -> str:
     """A link that saves `content` as a file, without a server."""
-    data = base64.b64encode(content).decode()
-    return f'<a download="{name}" href="data:{kind};base64,{data}">{html.escape(label)}</a>'
+    return (
+        f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(content).decode()}">'
+        f"{html.escape(label)}</a>"
+    )
 
 
 def download_csv(name: str, frame: pd.DataFrame, label: str) -> str:
@@ -36,58 +38,27 @@ def download_csv(name: str, frame: pd.DataFrame, label: str) -> str:
 
 
 @contextmanager
-def disabled(button) -> Iterator[None]:
+def problems_shown(place: w.HTML, *loading: type[Exception]) -> Iterator[None]:
+    """Say in `place` what went wrong, in a sentence; what was shown before stays.
+
+    Args:
+        place: Where to say it.
+        loading: Errors which are not the course's own, and mean that a model cannot be loaded.
+    """
+    try:
+        yield
+    except sna.SNAError as error:
+        place.value = sna.widgets.sentence(str(error), problem=True)
+    except loading as error:
+        told = f"The model could not be loaded ({type(error).__name__}): {error}"
+        place.value = sna.widgets.sentence(told, problem=True)
+
+
+@contextmanager
+def disabled(button: w.Button) -> Iterator[None]:
     """Keep a button from being pressed again while its work is done."""
     button.disabled = True
     try:
         yield
     finally:
         button.disabled = False
-
-
-class HeatMap:
-    """A cell for each layer and multiplier: a button, so that keys and screen readers reach it.
-
-    Args:
-        choose: Called with the row of the frame whose cell was pressed.
-    """
-
-    def __init__(self, choose: Callable[[pd.Series], None]) -> None:
-        self.choose, self.grid = choose, w.GridBox()
-
-    def show(self, frame: pd.DataFrame) -> None:
-        """Draw one row of `best_counts` a cell, in place of what was there."""
-        layers, multipliers = sorted(frame.layer.unique()), sorted(frame.multiplier.unique())
-        most = frame.delta_logodds.abs().max() or 1.0
-        cells = {(row.layer, row.multiplier): row for _, row in frame.iterrows()}
-        buttons = [_label(""), *(_label(f"× {m:g}") for m in multipliers)]
-        for layer in layers:
-            buttons.append(_label(f"layer {layer}"))
-            buttons += [self._cell(cells[layer, m], most) for m in multipliers]
-        self._replace(buttons, f"5em repeat({len(multipliers)}, minmax(2.6em, 1fr))")
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self._replace([], "")
-
-    def _replace(self, children: list, columns: str) -> None:
-        old = self.grid.children
-        self.grid.layout.grid_template_columns = columns
-        self.grid.children = children
-        for child in old:  # a closed widget leaves the kernel and the page
-            child.close()
-
-    def _cell(self, row: pd.Series, most: float):
-        colour = mpl.colormaps["PuOr_r"](0.5 + row.delta_logodds / most / PALE / 2)
-        button = w.Button(
-            description=f"{row.delta_logodds:+.2f}", style={"button_color": to_hex(colour)},
-            tooltip=f"layer {row.layer}, {row.n_neurons} neurons × {row.multiplier:g}: "
-            f"P {row.p_base:.3g} → {row.p_post:.3g}",
-        )  # fmt: skip
-        button.add_class("sna-cell")
-        button.on_click(lambda _button: self.choose(row))
-        return button
-
-
-def _label(text: str):
-    return w.HTML(f"<small>{text}</small>")

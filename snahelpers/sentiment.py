@@ -1,0 +1,311 @@
+"""Sentiment classification with margins (the paper's section 6): SST-2 or the course's reviews.
+
+A review is put into a prompt and the two labels' probabilities are compared. Nothing here that
+answers takes gold labels: they are for choosing neurons on other reviews, and for scoring.
+
+Amplified are three *arms* of neurons: *positive* and *negative* are those tied to one label each
+(section 6.1), *both* is the two together. They are kept as *pairs*, one row a layer: k neurons for
+positive, then k for negative.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from scipy.stats import binomtest
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.engines import ENGINES, CleanPass, choose_engine
+from snahelpers.errors import DataError, check_range
+from snahelpers.files import read_table
+from snahelpers.neurons import differential_activation, top_neurons
+from snahelpers.scoring import precise, read_logits
+from snahelpers.tasks import Example, answer_batches, load_reviews, text_batches, token_id
+from snahelpers.zones import zone
+
+LABELS = ("positive", "negative")
+PROMPT = "Review: {} Sentiment:"
+MARGIN_LOW, MARGIN_HIGH = 0.30, 0.60
+CONTENT_FREE = ("N/A", "[MASK]", "...")  # arXiv 2102.09690; nothing at all would leave two spaces
+ARMS = ("positive", "negative", "both")
+HUB_NAME, OWN = "stanfordnlp/sst2", "reviews"
+N_SCORED, SEED = 200, 42  # the paper's section 6.1
+SENTENCE_COLUMNS, LABEL_COLUMNS = ("sentence", "text", "review"), ("label", "sentiment")
+VALUES = {"1": "positive", "0": "negative", "positive": "positive", "negative": "negative"}
+FILES = (".tsv", ".csv", ".parquet")
+
+
+def prompts(sentences: Sequence[str]) -> list[str]:
+    """The reviews as the model reads them.
+
+    Raises:
+        DataError: a review is empty.
+    """
+    if not all(sentence.strip() for sentence in sentences):
+        raise DataError("A review is empty: give it at least one word.")
+    return [PROMPT.format(sentence.strip()) for sentence in sentences]
+
+
+def label_ids(model: TransformerBridge) -> list[int]:
+    """The two labels' tokens, leading space included.
+
+    Raises:
+        DataError: a label is several tokens.
+    """
+    return [token_id(model, f" {label}") for label in LABELS]
+
+
+def classify(
+    model: TransformerBridge, sentences: Sequence[str], *, bias: float = 0.0
+) -> pd.DataFrame:
+    """What the model says of each review: no label is asked for, so none can leak.
+
+    Args:
+        model: From `load_model`, amplified or not.
+        sentences: The reviews.
+        bias: Log-odds taken off "positive" before deciding, as from `label_bias`.
+
+    Returns:
+        One row a review: logit_diff (log P(positive) - log P(negative) - bias), margin
+        (|P - N| / (P + N), section 6.1), zone (of that margin, edges 0.30 and 0.60), predicted, and
+        p_labels (how much probability the two words have together).
+
+    Raises:
+        DataError: a label is not one token, or a review is empty or too long.
+    """
+    ids = label_ids(model)
+    logp = torch.empty(len(sentences), 2, dtype=torch.float64)
+    for places, tokens, _ in text_batches(model, prompts(sentences)):
+        logits = precise(read_logits(model, tokens)[:, 0])
+        logp[places] = logits.log_softmax(dim=-1)[:, ids].double().cpu()
+    return decide((logp[:, 0] - logp[:, 1]).numpy() - bias).assign(
+        p_labels=logp.exp().sum(dim=1).numpy()
+    )
+
+
+def decide(logit_diff: np.ndarray) -> pd.DataFrame:
+    """Margin, zone and predicted label for each log P(positive) - log P(negative)."""
+    margin = np.abs(np.tanh(np.asarray(logit_diff) / 2))  # (P - N) / (P + N), without the division
+    zones = [zone(value, MARGIN_LOW, MARGIN_HIGH) for value in margin.round(12)]
+    predicted = np.where(np.asarray(logit_diff) > 0, *LABELS)
+    return pd.DataFrame(
+        {"logit_diff": logit_diff, "margin": margin, "zone": zones, "predicted": predicted}
+    )
+
+
+def label_bias(model: TransformerBridge) -> float:
+    """How much the model prefers "positive" for reviews without content (arXiv 2102.09690).
+
+    In log-odds, the mean over a few content-free inputs; `classify(..., bias=)` takes it off.
+    """
+    return float(classify(model, CONTENT_FREE).logit_diff.mean())
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Accuracy before and after, by the zone that a review had before.
+
+    Args:
+        before: From `classify`.
+        after: From `classify` on the same reviews, with an amplification or a bias.
+        labels: Their gold labels.
+
+    Returns:
+        One row a zone that has reviews, and "all": n, accuracy before and after, low and high
+        (95 % exact binomial interval of the latter), gain (percentage points), fixed and broken
+        (answers that turned right and wrong), p (exact McNemar test: fixed against broken).
+
+    Raises:
+        DataError: the three have different lengths, or a label is unknown.
+    """
+    gold, n_each = np.asarray(labels), {len(before), len(after), len(labels)}
+    if len(n_each) > 1 or not np.isin(gold, LABELS).all():
+        raise DataError(f"Expected one of {LABELS} for each of the {len(before)} reviews.")
+    was, now = before.predicted.to_numpy() == gold, after.predicted.to_numpy() == gold
+    groups = {z: before.zone.to_numpy() == z for z in (1, 2, 3)} | {"all": np.full(len(gold), True)}
+    rows = [(name, *_change(was[here], now[here])) for name, here in groups.items() if here.any()]
+    return pd.DataFrame(rows, columns="zone n before after low high gain fixed broken p".split())
+
+
+def _change(was: np.ndarray, now: np.ndarray) -> tuple:
+    """One row of `compare`, from which answers were right and are right now."""
+    n, right = len(now), int(now.sum())
+    fixed, broken = int((now & ~was).sum()), int((was & ~now).sum())
+    low, high = binomtest(right, n).proportion_ci()
+    p = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0
+    return n, was.mean(), right / n, low, high, 100 * (fixed - broken) / n, fixed, broken, p
+
+
+def contrast(model: TransformerBridge, reviews: pd.DataFrame) -> Float[Tensor, "layer d_mlp"]:
+    """Mean activation on positive less that on negative reviews, of the "select" half only."""
+    select = reviews[reviews.split == "select"].groupby("label").sentence
+    texts = [prompts(list(select.get_group(label))) for label in LABELS]
+    return differential_activation(model, *texts)
+
+
+def pairs(scores: Float[Tensor, "layer d_mlp"], k: int = 10) -> Int[Tensor, "layer pair"]:
+    """The k highest and then the k lowest scores of every layer, most extreme first.
+
+    Raises:
+        SNAError: the two would overlap.
+    """
+    check_range("the number of neurons in each of two tails", k, 1, scores.shape[1] // 2)
+    layers = range(len(scores))
+    tails = [(top_neurons(scores, i, k), top_neurons(-scores, i, k)) for i in layers]
+    return torch.stack([torch.cat(both) for both in tails])
+
+
+def arms(pairs: Int[Tensor, "layer pair"], layer: int) -> dict[str, Int[Tensor, " n"]]:
+    """The three sets of one layer, by name.
+
+    Raises:
+        SNAError: there is no such layer.
+    """
+    check_range("layer", layer, 0, len(pairs) - 1)
+    return dict(zip(ARMS, (*pairs[layer].chunk(2), pairs[layer]), strict=True))
+
+
+@torch.no_grad()
+def sweep_arms(
+    model: TransformerBridge,
+    sentences: Sequence[str],
+    pairs: Int[Tensor, "layer pair"],
+    layers: Sequence[int],
+    multipliers: Sequence[float],
+) -> dict[tuple[str, int, float], pd.DataFrame]:
+    """What the model says with each arm of each layer times each multiplier.
+
+    The same as `classify` inside `amplify`, one after the other, and several times as fast where
+    the sweep's engine "resume" is exact.
+
+    Returns:
+        For each (arm, layer, multiplier) a table as from `decide`.
+
+    Raises:
+        DataError: a label is not one token, or a review is empty or too long.
+    """
+    asked = [Example(prompt, f" {LABELS[0]}", "test") for prompt in prompts(sentences)]
+    ids, batches = label_ids(model), list(answer_batches(model, asked))
+    todo = [(arm, multiplier) for multiplier in multipliers for arm in ARMS]
+    factors = torch.ones(len(todo), pairs.shape[1], device=model.cfg.device)
+    places_of = arms(torch.arange(pairs.shape[1])[None], 0)
+    for row, (arm, multiplier) in zip(factors, todo, strict=True):
+        row[places_of[arm]] = multiplier
+    engine, _ = choose_engine(model, batches, pairs, "all", layers, factors)
+    diffs = np.empty((len(layers), len(todo), len(sentences)))
+    for batch in batches:
+        clean = CleanPass(model, batch, pairs, "all")
+        for row, layer in zip(diffs, layers, strict=True):
+            logits = ENGINES[engine](model, clean, layer, factors)[:, :, 0, ids]
+            row[:, batch.places.numpy()] = (logits[..., 0] - logits[..., 1]).double().cpu().numpy()
+    return {
+        (arm, layer, multiplier): decide(diff)
+        for layer, row in zip(layers, diffs, strict=True)
+        for (arm, multiplier), diff in zip(todo, row, strict=True)
+    }
+
+
+def load_sst2(source: str | Path | None = None) -> pd.DataFrame:
+    """The SST-2 validation set, or another set of reviews with two labels (section 6.1).
+
+    200 examples, drawn with seed 42, are the "test" half, which is scored; the others are
+    "select", for choosing neurons and configurations. No sentence stands in both.
+
+    Args:
+        source: "reviews" (the course's own, whose halves are fixed and which need no network), a
+            file (GLUE's dev.tsv, csv or parquet), or "stanfordnlp/sst2". By default the file that
+            the environment variable SNA_SST2 names, else the hub, else, with a word, "reviews".
+
+    Returns:
+        Columns sentence, label (positive or negative) and split.
+
+    Raises:
+        DataError: the file is not there or not readable, lacks a column, has an empty sentence or
+            a label that is neither, or has too few examples.
+    """
+    name = str(source or os.environ.get("SNA_SST2") or "")
+    if name in ("", HUB_NAME):
+        table = _from_hub(required=bool(name))
+    else:
+        table = None if name == OWN else _read(Path(name))
+    if table is None:
+        reviews = load_reviews()
+        return _with_split(reviews[["sentence", "label"]], reviews.split)
+    return _with_split(_tidy(table, Path(name or HUB_NAME).name))
+
+
+def _from_hub(required: bool) -> pd.DataFrame | None:
+    """The validation set through `datasets`; None if it cannot be had and need not be."""
+    try:
+        import datasets  # slow to import, and only needed here
+
+        return datasets.load_dataset(HUB_NAME, split="validation").to_pandas()
+    except Exception as error:  # datasets, hub and http each have their own
+        if required:
+            raise DataError(
+                f"{HUB_NAME} could not be loaded from the hub ({type(error).__name__}). Give the "
+                "path of GLUE's dev.tsv, or 'reviews' for the course's own."
+            ) from error
+        print(f"{HUB_NAME} cannot be had here: these are the course's own reviews.")
+        return None
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix not in FILES:
+        raise DataError(
+            f"{str(path)!r} is no {', '.join(FILES)} file: give GLUE's dev.tsv or one like it, "
+            f"{HUB_NAME!r}, or {OWN!r} for the course's own."
+        )
+    if path.suffix != ".parquet":
+        return read_table(path)
+    try:
+        with path.open("rb") as file:  # which says it better than pyarrow if there is none
+            return pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path.name} cannot be read as .parquet: {error}") from error
+
+
+def _tidy(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Columns sentence and label, whatever their usual names were."""
+    usual = table.rename(columns=lambda column: str(column).strip().lower())
+    usual = usual.loc[:, ~usual.columns.duplicated()]
+    found = [
+        next((name for name in choices if name in usual), None)
+        for choices in (SENTENCE_COLUMNS, LABEL_COLUMNS)
+    ]
+    if None in found:
+        raise DataError(
+            f"{name} has the columns {list(table.columns)}: expected one of {SENTENCE_COLUMNS} "
+            f"and one of {LABEL_COLUMNS}."
+        )
+    tidy = usual[found].set_axis(["sentence", "label"], axis=1).reset_index(drop=True)
+    tidy = tidy.astype(str).map(str.strip)
+    if (empty := tidy.sentence == "").any():
+        raise DataError(f"{name}, example {empty.idxmax() + 1}: the sentence is empty.")
+    known = tidy.label.str.lower().map(VALUES)
+    if (unknown := known.isna()).any():
+        raise DataError(
+            f"{name}, example {unknown.idxmax() + 1}: label {tidy.label[unknown.idxmax()]}; "
+            "expected 1 (positive) or 0 (negative), or the words. SST-2's test set has -1: it has "
+            "no labels and cannot be scored."
+        )
+    return tidy.assign(label=known)
+
+
+def _with_split(table: pd.DataFrame, fixed: pd.Series | None = None) -> pd.DataFrame:
+    """With its two halves; where the file has `fixed` ones, each is drawn from its own."""
+    if len(table) < 2 * N_SCORED:
+        raise DataError(
+            f"{len(table)} examples: expected at least {2 * N_SCORED}, to score {N_SCORED} and "
+            "choose neurons on others."
+        )
+    pool = table if fixed is None else table[fixed == "test"]
+    scored = pool.sample(N_SCORED, random_state=SEED)
+    test, again = table.index.isin(scored.index), table.sentence.isin(scored.sentence)
+    select = ~again if fixed is None else fixed == "select"  # again: the label would be known
+    halves = table.assign(split=np.where(test, "test", "select"))
+    return halves[test | select].reset_index(drop=True)

@@ -1,0 +1,450 @@
+"""The paper's parameter sweep (section 3.3): every layer, neuron count and multiplier, on tasks."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformer_lens.model_bridge import TransformerBridge
+
+from snahelpers.amplification import check_multiplier
+from snahelpers.columns import SPLITS
+from snahelpers.engines import ENGINES, Logits, choose_engine
+from snahelpers.errors import DataError, SNAError, check_choice, check_number, check_range
+from snahelpers.frames import task_level
+from snahelpers.methods import METHODS, Prepared, Readings
+from snahelpers.scoring import score
+from snahelpers.tasks import Batch, Task, answer_batches, as_tasks, text_batches
+
+
+class Results:
+    """Where one sweep keeps its frame: finished parts survive a crash, nothing foreign is touched.
+
+    Each finished part is a parquet file of its own in a folder beside the final file (`out` with
+    `.parts` at the end), moved into place in one step; when all are there they become one file and
+    the folder goes. Every file carries what it belongs to (pandas' `attrs`), so that no two sweeps
+    are ever mixed.
+
+    Args:
+        out: The final parquet file.
+        identity: Everything that determines the frame, as JSON-able values by name.
+
+    Raises:
+        DataError: the path cannot be a results file, or what is there belongs to another sweep.
+    """
+
+    def __init__(self, out: str | Path, identity: dict) -> None:
+        self.file = Path(out)
+        self.folder = self.file.with_name(self.file.name + ".parts")
+        self.identity = json.loads(json.dumps(identity))  # as read back: lists, no tuples
+        if self.file.suffix != ".parquet" or self.file.is_dir():
+            raise DataError(f"out={str(out)!r} is no parquet file. Name one: 'results.parquet'.")
+        if not self.file.parent.is_dir():
+            raise DataError(f"There is no folder {self.file.parent}: make it before the sweep.")
+        for part in ("", *(file.stem for file in self.folder.glob("*.parquet"))):
+            self.read(part)
+
+    def read(self, part: str = "") -> pd.DataFrame | None:
+        """The whole frame, or the part of this name, if an earlier run has finished it.
+
+        Raises:
+            DataError: the file is of another sweep; the message names what differs.
+        """
+        file = self._file(part)
+        if not file.exists():
+            return None
+        try:
+            frame = pd.read_parquet(file)
+        except (OSError, ValueError):
+            frame = pd.DataFrame()
+        found, now = frame.attrs, self.identity
+        if not found:
+            raise DataError(
+                f"{file} was not written by a sweep. Choose another name for out; this file is "
+                "left as it is."
+            )
+        different = [
+            f"{name}: {found.get(name)!r} there, {now.get(name)!r} here"
+            for name in {**found, **now}
+            if found.get(name) != now.get(name)
+        ]
+        if different:
+            raise DataError(
+                f"{file} belongs to another sweep ({'; '.join(different[:3])}). It is left as it "
+                "is: choose another name for out, or remove it yourself."
+            )
+        return frame
+
+    def write(self, frame: pd.DataFrame, part: str = "") -> None:
+        """Keep the whole frame, or the part of this name: all of it or nothing."""
+        file = self._file(part)
+        file.parent.mkdir(exist_ok=True)
+        temporary = file.with_suffix(".unfinished")
+        frame.attrs = self.identity
+        frame.to_parquet(temporary, index=False)
+        os.replace(temporary, file)
+
+    def remove_parts(self) -> None:
+        """When the whole frame is there, its parts are not needed."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, part: str) -> Path:
+        return self.folder / f"{part}.parquet" if part else self.file
+
+
+def fingerprint(model: TransformerBridge) -> dict[str, str]:
+    """What tells one model from another, or from itself trained again: name, dtype, weights.
+
+    Of the weights, the bits of a sample as numbers, and the sum of all, which every change moves.
+    """
+    sample = hashlib.sha256()
+    for name, weights in sorted(model.named_parameters()):
+        as_whole = getattr(torch, f"int{8 * weights.element_size()}")
+        bits = weights.detach().flatten().view(as_whole)
+        few, total = bits[:: max(1, len(bits) // 64)].tolist(), int(bits.sum(dtype=torch.int64))
+        sample.update(repr((name, few, total)).encode())
+    name, dtype = model.cfg.model_name, str(model.cfg.dtype)
+    return {"model": name, "dtype": dtype, "weights": sample.hexdigest()[:12]}
+
+
+def digest(value: object) -> str:
+    """A short name for the content of a list of texts or examples."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
+
+
+Tasks = Mapping[str, Task] | Iterable[Task | str] | Task | str
+MEASURED = ("p", "logodds", "rank", "entropy")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which configurations a sweep runs: all of layers × counts × multipliers.
+
+    Attributes:
+        layers: Which layers, or None for every layer of the model.
+        counts: How many of the chosen neurons.
+        multipliers: What their activations are multiplied by. By default the paper's twelve.
+
+    Raises:
+        SNAError: a part is empty or names a value twice, a count is not at least 1, or a
+            multiplier is negative or not finite.
+    """
+
+    layers: Sequence[int] | None = None
+    counts: Sequence[int] = (3, 5, 8, 10, 15, 20, 25)
+    multipliers: Sequence[float] = tuple(np.linspace(1.1, 2.4, 12).tolist())
+
+    def __post_init__(self) -> None:
+        """Check what needs no model, and keep plain tuples."""
+        for name in ("layers", "counts", "multipliers"):
+            values = getattr(self, name)
+            if values is None and name == "layers":
+                continue
+            values = tuple(np.atleast_1d(values).tolist())
+            if not values or len(set(values)) < len(values):
+                raise SNAError(f"The grid's {name} are {values}: expected one or more, each once.")
+            object.__setattr__(self, name, values)
+        for count in self.counts:
+            check_range("The grid's count", count, 1, 10**9)
+        for multiplier in self.multipliers:
+            check_multiplier(multiplier)
+
+    def configurations(self) -> list[tuple[int, float]]:
+        """Every (count, multiplier) of one layer, in the order of the frame."""
+        return list(product(self.counts, self.multipliers))
+
+
+PAPER_GRID = Grid()
+
+
+def sweep(
+    model: TransformerBridge,
+    tasks: Tasks,
+    grid: Grid = PAPER_GRID,
+    *,
+    split: str | Sequence[str] = SPLITS,
+    neutral: Sequence[str] | None = None,
+    method: str = "differential",
+    seed: int = 0,
+    positions: Literal["all", "last"] = "all",
+    per_example: bool = False,
+    engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
+    memory_gb: float = 1.0,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measure every configuration of the grid on every task (the paper's section 3.3).
+
+    Neurons are chosen on each task's "select" examples, whatever is measured. All input is checked
+    before anything runs.
+
+    Methods that choose neurons: "differential" is the paper's, the highest difference to neutral
+    text; "negative" takes the lowest, "random" any, "matched" other ones that are as loud,
+    "attribution" the highest gradient × activation. Rivals stand in for the paper's amplification
+    of each configuration, fitted on "select": "temperature" (as confident, ranks stay), "steering"
+    (a vector as long, in the direction of the task), "learned_scaling" (a factor for each neuron,
+    learned within the multiplier's reach) and "norm_matched" (other neurons that add as long
+    vectors). What each does exactly stands with its function in `methods`.
+
+    Args:
+        model: From `load_model`, not amplified.
+        tasks: From `load_tasks`, or some of them, or names of the twelve.
+        grid: The paper's by default: 84 configurations a layer.
+        split: Which examples are measured: "select", "test" or both.
+        neutral: Ordinary text for choosing neurons; by default `load_neutral()`.
+        method: What is done to the model, one of `METHODS`.
+        seed: Of methods that draw by chance.
+        positions: Where to score and amplify: "all" (but the beginning of sequence) or "last".
+        per_example: One row an example instead of one a task, with a column `example`, its place
+            in the task.
+        engine: "resume" (fast), "batched" or "hooks" (plain, slow); "auto" takes "resume" if it
+            agrees with "hooks" on this model and these prompts, else "batched".
+        memory_gb: About how much memory to use beside the model.
+        out: A parquet file. Finished (task, layer) parts are kept beside it, and the same call
+            goes on from there if it was stopped.
+        progress: Show a bar, and one line on the engine.
+
+    Returns:
+        One row a task, split and configuration: model, task, domain, difficulty, split, method,
+        layer, n_neurons, multiplier; p_base and p_post (mean P of the target without and with
+        amplification), pct_improvement (of these two means, in per cent), delta_logodds (natural
+        logarithm, mean over examples), and mean rank_base, rank_post, entropy_base, entropy_post
+        (nats).
+
+    Raises:
+        SNAError: an argument is out of range or unknown.
+        DataError: a task cannot be measured, there is no direction to steer in (the prompts are
+            the neutral text), or `out` belongs to another sweep.
+        ModelError: engine="resume" is not exact for this model.
+    """
+    sweeper = Sweeper(
+        model,
+        tasks,
+        grid,
+        split=split,
+        neutral=neutral,
+        positions=positions,
+        per_example=per_example,
+        engine=engine,
+        memory_gb=memory_gb,
+    )
+    return sweeper.run(method, seed=seed, out=out, progress=progress)
+
+
+class Job:
+    """One task of a sweep, with the examples that are measured and their tokens.
+
+    Args:
+        model: Gives the tokens.
+        task: Neurons are chosen on its "select" examples.
+        splits: Which examples are measured.
+
+    Raises:
+        DataError: a split has no examples, or an example cannot be measured.
+    """
+
+    def __init__(self, model: TransformerBridge, task: Task, splits: Sequence[str]) -> None:
+        self.task = task
+        for name in ("select", *splits):
+            if not len(task.split(name)):
+                raise DataError(
+                    f"{task.name} has no examples in the split {name!r}. Neurons are chosen on "
+                    "'select'; give it some examples there, and on each split that is measured."
+                )
+        self.places = [i for i, example in enumerate(task.examples) if example.split in splits]
+        measured = [task.examples[i] for i in self.places]
+        list(text_batches(model, task.prompts))  # raises if a prompt cannot run
+        self.batches: list[Batch] = list(answer_batches(model, measured))
+        self.splits = [example.split for example in measured]
+
+
+class Sweeper:
+    """What sweeps of one model, tasks and grid have in common, read once however many they are.
+
+    Args: as for `sweep`.
+
+    Raises:
+        SNAError: an argument is out of range or unknown.
+        DataError: a task or a neutral text cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: TransformerBridge,
+        tasks: Tasks,
+        grid: Grid = PAPER_GRID,
+        *,
+        split: str | Sequence[str] = SPLITS,
+        neutral: Sequence[str] | None = None,
+        positions: Literal["all", "last"] = "all",
+        per_example: bool = False,
+        engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
+        memory_gb: float = 1.0,
+    ) -> None:
+        check_choice("engine", engine, ("auto", *ENGINES))
+        check_number("memory_gb", memory_gb, 1e-9, 1e9)
+        self.model, self.grid, self.per_example = model, grid, per_example
+        self.layers, self.configurations = _layers(model, grid), grid.configurations()
+        self.engine, self.budget = engine, memory_gb * 2**30
+        self.readings = Readings(model, neutral, positions)
+        self.splits = tuple(np.atleast_1d(split or "").tolist())
+        self.jobs = [Job(model, task, self.splits) for task in as_tasks(tasks)]
+        self._exact_engine: str | None = None  # found out when the first part is measured
+
+    def run(
+        self,
+        method: str = "differential",
+        *,
+        seed: int = 0,
+        out: str | Path | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """One sweep: see `sweep`."""
+        if out is None:
+            parts = self.parts(method, seed=seed, progress=progress)
+            return pd.concat(parts, ignore_index=True)
+        results = Results(out, self._identity(method, seed))
+        frame = results.read()
+        if frame is None:
+            parts = self.parts(method, seed=seed, results=results, progress=progress)
+            frame = pd.concat(parts, ignore_index=True)
+            results.write(frame)
+        results.remove_parts()  # also those of a run that was stopped just here
+        return frame
+
+    def parts(
+        self,
+        method: str = "differential",
+        *,
+        seed: int = 0,
+        results: Results | None = None,
+        progress: bool = True,
+    ) -> Iterator[pd.DataFrame]:
+        """One sweep, a task's layer at a time: read from `results`, or measured and kept there."""
+        check_choice("method", method, tuple(METHODS))
+        n, total = len(self.configurations), len(self.layers) * len(self.jobs)
+        with tqdm(total=n * total, unit="config", unit_scale=True, disable=not progress) as bar:
+            for number, job in enumerate(self.jobs):
+                prepared = None
+                for layer in self.layers:
+                    name = f"task{number:03d}-layer{layer:03d}"
+                    part = results and results.read(name)
+                    if part is None:
+                        prepared = prepared or self._prepare(job, method, seed, bar)
+                        frame = measure_layer(job, prepared, method, layer, bar)
+                        part = frame if self.per_example else task_level(frame)
+                        if results:
+                            results.write(part, name)
+                    else:
+                        bar.update(n)
+                    yield part
+
+    def _identity(self, method: str, seed: int) -> dict:
+        """All that determines what a sweep gives."""
+        return fingerprint(self.model) | dict(
+            layers=self.layers,
+            counts=self.grid.counts,
+            multipliers=self.grid.multipliers,
+            split=self.splits,
+            per_example=self.per_example,
+            tasks={job.task.name: digest(job.task) for job in self.jobs},
+            neutral=digest(self.readings.neutral),
+            method=method,
+            seed=seed,
+            positions=self.readings.positions,
+            engine=self.engine,
+        )
+
+    def _prepare(self, job: Job, method: str, seed: int, bar: tqdm) -> Prepared:
+        """Choose the task's neurons, and for the first of all an engine that is exact."""
+        readings, k = self.readings, max(self.grid.counts)
+        neurons = METHODS[method].choose(readings, job.task, k, seed)
+        prepared = Prepared(
+            readings, job.task, self.configurations, neurons, self.engine, self.budget
+        )
+        if self._exact_engine is None:
+            self._exact_engine, line = choose_engine(
+                self.model,
+                [batch for each in self.jobs for batch in each.batches],
+                neurons,
+                readings.positions,
+                self.layers,
+                prepared.factors,
+                self.engine,
+            )
+            if line and not bar.disable:
+                bar.write(line)
+        prepared.engine = self._exact_engine
+        return prepared
+
+
+@torch.no_grad()
+def measure_layer(job: Job, prepared: Prepared, method: str, layer: int, bar: tqdm) -> pd.DataFrame:
+    """Every configuration at `layer`: one row a configuration and example."""
+    answer = METHODS[method].fit(prepared, layer)
+    shape = len(MEASURED), len(prepared.configurations), len(job.places)
+    before, after = np.empty(shape), np.empty(shape)
+    for clean in prepared.clean_passes(job.batches):
+        places = clean.places.numpy()
+        before[..., places] = _measured(clean.logits, clean.answers)[:, None]
+        for rows in prepared.chunks(clean):
+            logits = answer(clean, rows)
+            after[:, rows, places] = _measured(logits, clean.answers)
+            bar.update(len(logits) * len(places) / len(job.places))
+    return _frame(job, prepared, method, layer, before, after)
+
+
+def _measured(logits: Logits, answers: Int[Tensor, "batch read"]) -> np.ndarray:
+    """`MEASURED` [outcome, ..., batch]."""
+    scored = score(logits, answers)
+    return np.stack([scored[name].cpu().numpy() for name in MEASURED])
+
+
+def _frame(
+    job: Job, prepared: Prepared, method: str, layer: int, before: np.ndarray, after: np.ndarray
+) -> pd.DataFrame:
+    """The arrays [outcome, config, example] as a tidy frame, by split."""
+    n, batch = after.shape[1:]
+    counts, multipliers = np.array(prepared.configurations).T
+    p_base, logodds_base, rank_base, entropy_base = before.reshape(len(before), -1)
+    p_post, logodds_post, rank_post, entropy_post = after.reshape(len(after), -1)
+    frame = {
+        "model": prepared.model.cfg.model_name,
+        "task": job.task.name,
+        "domain": job.task.domain,
+        "difficulty": job.task.difficulty,
+        "split": np.tile(job.splits, n),
+        "method": method,
+        "example": np.tile(job.places, n),
+        "layer": layer,
+        "n_neurons": counts.astype(int).repeat(batch),
+        "multiplier": multipliers.repeat(batch),
+        "p_base": p_base,
+        "p_post": p_post,
+        "pct_improvement": 100 * (p_post / p_base - 1),
+        "delta_logodds": logodds_post - logodds_base,
+        "rank_base": rank_base,
+        "rank_post": rank_post,
+        "entropy_base": entropy_base,
+        "entropy_post": entropy_post,
+    }
+    return pd.DataFrame(frame).sort_values("split", kind="stable", ignore_index=True)
+
+
+def _layers(model: TransformerBridge, grid: Grid) -> list[int]:
+    """The layers to sweep, if the model has them, and as many neurons as the grid counts."""
+    for layer in grid.layers or ():
+        check_range("The grid's layer", layer, 0, model.cfg.n_layers - 1)
+    check_range("The grid's largest count", max(grid.counts), 1, model.cfg.d_mlp)
+    return list(range(model.cfg.n_layers) if grid.layers is None else grid.layers)

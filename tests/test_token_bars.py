@@ -1,0 +1,55 @@
+"""Bars that are moved and painted over what is kept are the bars of a new figure."""
+
+import pandas as pd
+
+from snahelpers.plots import to_png
+from snahelpers.token_bars import TokenBars, next_tokens
+
+TOKENS = pd.DataFrame(
+    {"token": [" a", "b\n", " c"], "before": [0.5, 0.3, 0.1], "after": [0.1, 0.3, 0.5]}
+)
+
+
+def test_the_answer_stands_out_among_the_tokens():
+    labels = next_tokens(TOKENS, " c", "t").axes[0].texts
+    assert [label.get_fontweight() for label in labels] == ["normal", "normal", "bold"]
+    assert labels[1].get_text() == r"b\n"
+
+
+def test_bars_that_move_are_bars_drawn_anew():
+    bars = TokenBars(3, control=True)
+    other = TOKENS.assign(after=TOKENS.after[::-1].to_numpy() * 0.5, token=["x", "y", "z"])
+    control = pd.DataFrame({"low": [0.1] * 3, "mean": [0.2] * 3, "high": [0.3] * 3})
+    bars.draw(TOKENS, " c", "first")
+    bars.to_png()
+    bars.draw(other, "y", "second", control)
+    moved = bars.to_png()
+    fresh = TokenBars(3, control=True)
+    fresh.draw(other, "y", "second", control)
+    assert moved == fresh.to_png()
+    bars.draw(other.head(2), "y", "second")
+    assert [bar.get_width() for bar in bars.after][2] == 0 and bars.to_png() != moved
+
+
+def test_what_is_kept_of_a_picture_is_of_this_one():
+    """Any order of other limits, names and answers is the picture of new bars."""
+    bars, high = TokenBars(3), TOKENS.assign(after=[0.9, 0.05, 0.05])
+    renamed = TOKENS.assign(token=["x", "y", "z"])
+    states = [(TOKENS, " c"), (high, " c"), (TOKENS, " c"), (renamed, "x"), (renamed, "y")]
+    for frame, target in [*states, *states[::2]]:
+        bars.draw(frame, target, "t")
+        fresh = TokenBars(3)
+        fresh.draw(frame, target, "t")
+        assert bars.to_png() == fresh.to_png()
+
+
+def test_a_saved_figure_has_all_that_moves():
+    """Bars, names and title are left out of what is kept, but of no file."""
+    bars, fewer = TokenBars(3), TokenBars(3)
+    bars.draw(TOKENS, " c", "t")
+    pictures = {to_png(bars.figure)}
+    for frame, title in ((TOKENS.assign(after=0.0), "t"), (TOKENS.assign(token="x"), "t")):
+        pictures.add(to_png(fewer.draw(frame, " c", title)))
+    pictures.add(to_png(fewer.draw(TOKENS, " c", "another")))
+    assert len(pictures) == 4
+    assert to_png(fewer.draw(TOKENS, " c", "t")) in pictures
