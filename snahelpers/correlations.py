@@ -125,7 +125,8 @@ def _gains(
     """Baseline P [resample]; % and Δlog-odds [resample, configuration], of examples drawn again."""
     values = ["p_base", "p_post", "delta_logodds"]
     table = part.pivot(index="example", columns=CONFIGURATION, values=values)
-    n = len(table)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples) / n
+    # Of unit vectors the mean is how often each was drawn: the weight of each example.
+    units = np.eye(len(table))
+    weights = bootstrap(lambda drawn: drawn.mean(axis=1), units, n_resamples=n_resamples, seed=rng)
     before, after, logodds = (weights @ table[name].to_numpy() for name in values)
     return before[:, 0], 100 * (after / before - 1), logodds

@@ -157,19 +157,19 @@ def test_values_are_those_of_the_summary():
 
 
 def test_resamples_are_what_summarizing_each_would_give(monkeypatch):
-    """With weights fixed, one resample is a table in which examples stand several times."""
+    """With draws fixed, one resample is a table in which examples stand several times."""
     frame = made(n_tasks=4)
     n = len(frame[(frame.task == "t0") & (frame.split == "select")].example.unique())
-    counts = np.random.default_rng(1).multinomial(n, np.full(n, 1 / n))
+    places = np.random.default_rng(1).integers(n, size=n)
 
     class Fixed:
-        def multinomial(self, n, p, size):
-            return np.tile(counts, (size, 1))
+        def integers(self, n, size):
+            return np.tile(places, (size[0], 1))
 
     again = []
     for _, part in frame.groupby(["task", "split"]):
         for place, example in enumerate(sorted(part.example.unique())):
-            for copy in range(counts[place]):
+            for copy in range((places == place).sum()):
                 again.append(part[part.example == example].assign(example=100 * copy + example))
     summary = sna.summarize(sna.task_level(pd.concat(again)))
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Fixed())
