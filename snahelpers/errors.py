@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+MOST_LISTED = 50  # of the problems of a file
+
 
 class SNAError(ValueError):
     """Something was asked for that cannot be done; the message says what to change."""
@@ -18,6 +20,15 @@ class DataError(SNAError):
 
 class SilentEditError(SNAError):
     """An amplification was in place, a forward pass ran, and nothing was amplified."""
+
+
+def refuse(problems: Sequence[str], told: str) -> None:
+    """Raise DataError with all problems at once, if there is one; `told` introduces several."""
+    if problems:
+        listed = [f"- {problem}" for problem in problems[:MOST_LISTED]]
+        if len(problems) > MOST_LISTED:
+            listed.append(f"- … and {len(problems) - MOST_LISTED} more")
+        raise DataError(problems[0] if len(problems) == 1 else "\n".join([told, *listed]))
 
 
 def check_range(what: str, value: int, low: int, high: int) -> None:

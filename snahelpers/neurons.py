@@ -167,7 +167,8 @@ def top_neurons(
     """The k neurons of `layer` with the highest scores, best first; of equals the lower index.
 
     Args:
-        scores: From `differential_activation`, or any other score per neuron.
+        scores: From `differential_activation`, or any other score per neuron. In gated MLPs, whose
+            neurons have no sign, only its size has a meaning: give `scores.abs()`.
         layer: Which layer, counted from 0.
         k: How many neurons.
         require_positive: Choose only among neurons whose mean activation on the task is above

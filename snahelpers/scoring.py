@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.amplification import Amplification, amplify
-from snahelpers.errors import DataError, check_range
-from snahelpers.tasks import Task, answer_batches, text_batches, token_id
+from snahelpers.amplification import Amplification, amplify, reading
+from snahelpers.errors import DataError, SNAError, check_range
+from snahelpers.tasks import Task, answer_batches, answer_tokens, text_batches
 
 
 def score(
@@ -21,35 +21,58 @@ def score(
 ) -> dict[str, Float[Tensor, "*config batch"]]:
     """How good each answer is, from the logits at the positions at which its tokens are read.
 
+    An answer's probability is the product of its tokens', each given those before it.
+
     Returns:
-        p (probability of the answer), logodds (natural logarithm of p / (1 - p)), rank (1 is the
-        likeliest token; equals share the better rank), top1 and top1_p (the likeliest token and
-        its probability), entropy (of the token that is read, in nats).
+        p (probability of the answer), logodds (natural logarithm of p / (1 - p)), rank (of its
+        worst token: 1 is the likeliest, and then greedy decoding writes the answer; equals share
+        the better rank), and of the first token that is read: top1 and top1_p (the likeliest token
+        and its probability) and entropy (in nats).
     """
     logp = precise(logits).log_softmax(dim=-1)
-    logodds = log_odds(logp, answers)
-    logp = logp[..., 0, :]
-    answer_logp = logp.gather(-1, answers[..., :1].expand(*logp.shape[:-1], 1))
-    top1_logp, top1 = logp.max(dim=-1)
+    each = logp.gather(-1, _at(answers, logp))
+    first = logp[..., 0, :]
+    top1_logp, top1 = first.max(dim=-1)
     return {
-        "p": answer_logp.squeeze(-1).exp(),
-        "logodds": logodds,
-        "rank": (logp > answer_logp).sum(dim=-1) + 1,
+        "p": each.sum(dim=(-2, -1)).exp(),
+        "logodds": log_odds(logp, answers),
+        "rank": (logp > each).sum(dim=-1).amax(dim=-1) + 1,
         "top1": top1,
         "top1_p": top1_logp.exp(),
-        "entropy": torch.special.entr(logp.exp()).sum(dim=-1),
+        "entropy": torch.special.entr(first.exp()).sum(dim=-1),
     }
+
+
+def log_p(
+    logits: Float[Tensor, "*config batch read vocab"], answers: Int[Tensor, "batch read"]
+) -> Float[Tensor, "*config batch"]:
+    """The logarithm of the answers' probability alone: it does not underflow."""
+    logp = precise(logits).log_softmax(dim=-1)
+    return logp.gather(-1, _at(answers, logp)).sum(dim=(-2, -1))
 
 
 def log_odds(
     logits: Float[Tensor, "*config batch read vocab"], answers: Int[Tensor, "batch read"]
 ) -> Float[Tensor, "*config batch"]:
-    """The answers' log-odds alone, as from `score`, for gradients; of log-probabilities too."""
-    logits = precise(logits)[..., 0, :]
-    answers = answers[..., :1].expand(*logits.shape[:-1], 1)
-    # log(1 - p) from the other tokens: exact also where p is so close to 1 that 1 - p is 0.
-    others = logits.scatter(-1, answers, -torch.inf).logsumexp(dim=-1)
-    return logits.gather(-1, answers).squeeze(-1) - others
+    """The answers' log-odds alone, as from `score`, for gradients; of log-probabilities too.
+
+    log(1 - p) comes from the other tokens: the answer is missed at its first token, or at its
+    second after the first, and so on. So it is exact also where p is so close to 1 that 1 - p is 0.
+    """
+    logits = precise(logits)
+    places = _at(answers, logits)
+    each = logits.gather(-1, places).squeeze(-1)
+    others = logits.scatter(-1, places, -torch.inf).logsumexp(dim=-1)
+    if answers.shape[-1] == 1:
+        return (each - others).squeeze(-1)
+    whole = torch.logaddexp(each, others)
+    each, missed = each - whole, others - whole
+    before = each.cumsum(dim=-1) - each
+    return each.sum(dim=-1) - (before + missed).logsumexp(dim=-1)
+
+
+def _at(answers: Int[Tensor, "batch read"], logits: Tensor) -> Int[Tensor, "*config batch read 1"]:
+    return answers.expand(logits.shape[:-1]).unsqueeze(-1)
 
 
 def precise(logits: Tensor) -> Tensor:
@@ -62,8 +85,9 @@ def read_logits(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"], n_read: int = 1
 ) -> Float[Tensor, "batch read vocab"]:
     """The logits at the last `n_read` positions, of one forward pass of the model as it is now."""
-    # A copy: a view would keep the logits of every position.
-    return model(tokens, use_cache=False)[:, -n_read:].clone()
+    with reading(n_read):
+        # A copy: a view would keep the logits of every position.
+        return model(tokens, use_cache=False)[:, -n_read:].clone()
 
 
 def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
@@ -71,20 +95,26 @@ def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
 
     Args:
         model: From `load_model`, amplified or not.
-        task: Its targets must be one token each for this model.
+        task: Its answers may be of one token or several.
 
     Returns:
         One row an example, in the task's order: task, split, prompt, target, and what `score`
         gives: p, logodds, rank, top1 (as text), top1_p, entropy.
 
     Raises:
-        DataError: no examples, a prompt that is empty or too long, a target of several tokens.
+        DataError: no examples, or some that cannot be asked of this model (all of them are named).
+        SNAError: the model overflows: its answers are no numbers.
     """
     if not len(task):
         raise DataError(f"{task.name} has no examples to measure. Choose its other split?")
     parts = []
     for places, tokens, answers in answer_batches(model, task.examples):
         numbers = score(read_logits(model, tokens, answers.shape[1]), answers)
+        if numbers["p"].isnan().any():
+            raise SNAError(
+                f"{task.name}: what the model answers is no number; its activations overflow "
+                f"{model.cfg.dtype}. Amplify less, or load it with dtype=torch.float32."
+            )
         columns = {name: values.tolist() for name, values in numbers.items()}
         parts.append(pd.DataFrame(columns, index=places.tolist()))
     frame = pd.DataFrame([vars(example) for example in task.examples]).assign(task=task.name)
@@ -106,7 +136,7 @@ def next_token_change(
         model: From `load_model`.
         prompt: What comes before the token.
         amplifications: What to amplify, together.
-        always: A token that is listed however unlikely it is: the answer, for instance.
+        always: An answer whose first token is listed however unlikely it is.
         k: How many tokens are listed, `always` among them: those likeliest before or after.
 
     Returns:
@@ -114,14 +144,15 @@ def next_token_change(
         before and after.
 
     Raises:
-        DataError: the prompt is empty or too long, or `always` is not one token.
+        DataError: the prompt is empty or too long, or `always` cannot follow it.
         SNAError: k or an amplification is out of range.
     """
     [batch] = text_batches(model, [prompt])
     before = read_logits(model, batch.tokens)[0, 0]
     with amplify(model, *amplifications):
         after = read_logits(model, batch.tokens)[0, 0]
-    return likeliest_tokens(model, before, after, always=always, k=k)
+    first = None if always is None else int(answer_tokens(model, prompt, always)[1][0])
+    return likeliest_tokens(model, before, after, always=first, k=k)
 
 
 def likeliest_tokens(
@@ -129,7 +160,7 @@ def likeliest_tokens(
     before: Float[Tensor, " vocab"],
     after: Float[Tensor, " vocab"],
     *,
-    always: str | None = None,
+    always: int | None = None,
     k: int = 10,
 ) -> pd.DataFrame:
     """The next token's logits before and after, side by side: see `next_token_change`."""
@@ -137,8 +168,8 @@ def likeliest_tokens(
     check_range("the number of tokens", k, 1, len(before))
     # Stable: of equals the lower id.
     chosen = torch.maximum(before, after).argsort(descending=True, stable=True)[:k].tolist()
-    if always is not None and (answer := token_id(model, always)) not in chosen:
-        chosen[-1] = answer
+    if always is not None and always not in chosen:
+        chosen[-1] = always
     ids = sorted(chosen, key=lambda i: (-float(before[i]), i))
     rows = [(model.to_string([i]), i, float(before[i]), float(after[i])) for i in ids]
     return pd.DataFrame(rows, columns=["token", "id", "before", "after"])

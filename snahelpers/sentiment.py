@@ -9,7 +9,7 @@ positive, then k for negative.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,8 @@ from snahelpers.engines import ENGINES, CleanPass, choose_engine
 from snahelpers.errors import DataError, check_range
 from snahelpers.files import read_table
 from snahelpers.neurons import differential_activation, top_neurons
-from snahelpers.scoring import precise, read_logits
-from snahelpers.tasks import Example, answer_batches, load_reviews, text_batches, token_id
+from snahelpers.scoring import log_p, read_logits
+from snahelpers.tasks import Batch, Example, answer_batches, load_reviews
 from snahelpers.zones import zone
 
 LABELS = ("positive", "negative")
@@ -51,13 +51,27 @@ def prompts(sentences: Sequence[str]) -> list[str]:
     return [PROMPT.format(sentence.strip()) for sentence in sentences]
 
 
-def label_ids(model: TransformerBridge) -> list[int]:
-    """The two labels' tokens, leading space included.
+def label_batches(
+    model: TransformerBridge, sentences: Sequence[str]
+) -> Iterator[tuple[Batch, dict[int, Int[Tensor, "batch read"]]]]:
+    """The reviews in batches, each with the labels' tokens that are read after one pass of it.
+
+    Labels of one token are read after the same pass; of several, each is fed and read by itself.
 
     Raises:
-        DataError: a label is several tokens.
+        DataError: a review is empty or too long.
     """
-    return [token_id(model, f" {label}") for label in LABELS]
+    texts = prompts(sentences)
+    each = [
+        answer_batches(model, [Example(text, f" {label}", "test") for text in texts])
+        for label in LABELS
+    ]
+    for batches in zip(*each, strict=True):
+        read = {i: batch.answers for i, batch in enumerate(batches)}
+        if torch.equal(batches[0].tokens, batches[1].tokens):
+            yield batches[0], read
+        else:
+            yield from ((batch, {i: read[i]}) for i, batch in enumerate(batches))
 
 
 def classify(
@@ -76,13 +90,13 @@ def classify(
         p_labels (how much probability the two words have together).
 
     Raises:
-        DataError: a label is not one token, or a review is empty or too long.
+        DataError: a review is empty or too long.
     """
-    ids = label_ids(model)
     logp = torch.empty(len(sentences), 2, dtype=torch.float64)
-    for places, tokens, _ in text_batches(model, prompts(sentences)):
-        logits = precise(read_logits(model, tokens)[:, 0])
-        logp[places] = logits.log_softmax(dim=-1)[:, ids].double().cpu()
+    for batch, labels in label_batches(model, sentences):
+        logits = read_logits(model, batch.tokens, batch.answers.shape[1])
+        for label, answers in labels.items():
+            logp[batch.places, label] = log_p(logits, answers).double().cpu()
     return decide((logp[:, 0] - logp[:, 1]).numpy() - bias).assign(
         p_labels=logp.exp().sum(dim=1).numpy()
     )
@@ -186,22 +200,23 @@ def sweep_arms(
         For each (arm, layer, multiplier) a table as from `decide`.
 
     Raises:
-        DataError: a label is not one token, or a review is empty or too long.
+        DataError: a review is empty or too long.
     """
-    asked = [Example(prompt, f" {LABELS[0]}", "test") for prompt in prompts(sentences)]
-    ids, batches = label_ids(model), list(answer_batches(model, asked))
+    batches = list(label_batches(model, sentences))
     todo = [(arm, multiplier) for multiplier in multipliers for arm in ARMS]
     factors = torch.ones(len(todo), pairs.shape[1], device=model.cfg.device)
     places_of = arms(torch.arange(pairs.shape[1])[None], 0)
     for row, (arm, multiplier) in zip(factors, todo, strict=True):
         row[places_of[arm]] = multiplier
-    engine, _ = choose_engine(model, batches, pairs, "all", layers, factors)
-    diffs = np.empty((len(layers), len(todo), len(sentences)))
-    for batch in batches:
+    engine, _ = choose_engine(model, [b for b, _ in batches], pairs, "all", layers, factors)
+    diffs = np.zeros((len(layers), len(todo), len(sentences)))
+    for batch, labels in batches:
         clean = CleanPass(model, batch, pairs, "all")
         for row, layer in zip(diffs, layers, strict=True):
-            logits = ENGINES[engine](model, clean, layer, factors)[:, :, 0, ids]
-            row[:, batch.places.numpy()] = (logits[..., 0] - logits[..., 1]).double().cpu().numpy()
+            logits = ENGINES[engine](model, clean, layer, factors)
+            for label, answers in labels.items():
+                logp = log_p(logits, answers).double().cpu().numpy()
+                row[:, batch.places.numpy()] += logp if label == 0 else -logp
     return {
         (arm, layer, multiplier): decide(diff)
         for layer, row in zip(layers, diffs, strict=True)

@@ -402,6 +402,13 @@ def measure_layer(job: Job, prepared: Prepared, method: str, layer: int, bar: tq
             logits = answer(clean, rows)
             after[:, rows, places] = _measured(logits, clean.answers)
             bar.update(len(logits) * len(places) / len(job.places))
+    if (broken := np.isnan(after[0]).any(axis=1)).any():
+        count, multiplier = prepared.configurations[int(broken.argmax())]
+        raise SNAError(
+            f"{job.task.name}: with {count} neurons of layer {layer} × {multiplier:g} the model's "
+            f"answers are no numbers; its activations overflow {prepared.model.cfg.dtype}. Leave "
+            "that multiplier out, or load the model with dtype=torch.float32."
+        )
     return _frame(job, prepared, method, layer, before, after)
 
 

@@ -1,7 +1,8 @@
 """Tasks, neutral text and reviews, checked on reading; and their tokens, checked per model.
 
-A task is a set of prompts with one right next token each (the paper's section 3.2). Its examples
-are split: neurons and configurations are chosen on "select" and reported on "test".
+A task is a set of prompts with one right answer each, of one token or several (the paper's section
+3.2). Its examples are split: neurons and configurations are chosen on "select" and reported on
+"test".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,11 +18,12 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import is_bos
 from snahelpers.columns import SPLITS
-from snahelpers.errors import DataError, check_choice, check_range, did_you_mean
+from snahelpers.errors import DataError, check_choice, check_range, did_you_mean, refuse
 from snahelpers.files import data_path, read_table, read_text
 
 SOURCES = {"twelve": "tasks.csv", "ladder": "ladder.csv", "planted": "planted.csv"}
-TASK_COLUMNS = ("task", "domain", "difficulty", "split", "prompt", "target")
+TASK_KEYS = ["task", "domain", "difficulty"]
+TASK_COLUMNS = (*TASK_KEYS, "split", "prompt", "target")
 REVIEW_VALUES = {
     "label": ("positive", "negative"),
     "clarity": ("clear", "mixed", "weak"),
@@ -32,7 +34,7 @@ MAX_BATCH_TOKENS = 1024  # bounds the logits of a batch: about 200 MB at GPT-2's
 
 @dataclass(frozen=True)
 class Example:
-    """One prompt and its right next token, leading space included; `split` says what it is for."""
+    """A prompt, and what rightly follows it, space included; `split` says what it is for."""
 
     prompt: str
     target: str
@@ -83,28 +85,39 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
             f"There are no tasks {str(source)!r}.{did_you_mean(str(source), SOURCES)} Name one of "
             f"{', '.join(SOURCES)}, or give the path of a CSV file."
         )
-    table, found = read_table(path, TASK_COLUMNS), {}
+    table = read_table(path, TASK_COLUMNS)
+    problems = [f"{path.name}, row {problem}" for problem in _row_problems(table)]
+    refuse(problems, f"{path.name} has {len(problems)} problems:")
+    tasks = {}
+    for (name, domain, difficulty), part in table.groupby(TASK_KEYS, sort=False):
+        examples = tuple(map(Example, part.prompt, part.target, part.split))
+        tasks[name] = Task(name, domain, difficulty, examples)
+    return tasks
+
+
+def _row_problems(table: pd.DataFrame) -> Iterator[str]:
+    """What is wrong with which row of a table of tasks."""
+    first: dict[str, tuple] = {}
+    seen: dict[tuple[str, str], int] = {}
     for row in table.itertuples():
-        place = f"{path.name}, row {row.Index}"
-        _check_row(place, row)
-        first, examples = found.setdefault(row.task, (row, {}))
-        if row.prompt in examples:
-            earlier = table.index[(table.task == row.task) & (table.prompt == row.prompt)][0]
-            raise DataError(
-                f"{place} repeats the prompt of row {earlier} ({row.prompt!r}, task {row.task}). "
-                "Remove one: a prompt counts once, in one split."
+        if row.split not in SPLITS:
+            yield f"{row.Index}: unknown split {row.split!r}. Use one of: {', '.join(SPLITS)}."
+        for column in ("task", "prompt", "target"):
+            if not getattr(row, column):
+                yield f"{row.Index}: the {column} is empty."
+        kind = first.setdefault(row.task, row)
+        if (row.domain, row.difficulty) != (kind.domain, kind.difficulty):
+            yield (
+                f"{row.Index}: task {row.task} is {kind.domain}, {kind.difficulty} in row "
+                f"{kind.Index} and {row.domain}, {row.difficulty} here. Give all its rows the same "
+                "values."
             )
-        if (row.domain, row.difficulty) != (first.domain, first.difficulty):
-            raise DataError(
-                f"{place}: task {row.task} is {first.domain}, {first.difficulty} in row "
-                f"{first.Index} and {row.domain}, {row.difficulty} here. Give all its rows the "
-                "same values."
+        earlier = seen.setdefault((row.task, row.prompt), row.Index)
+        if earlier != row.Index:
+            yield (
+                f"{row.Index} repeats the prompt of row {earlier} ({row.prompt!r}, task "
+                f"{row.task}). Remove one: a prompt counts once, in one split."
             )
-        examples[row.prompt] = Example(row.prompt, row.target, row.split)
-    return {
-        name: Task(name, first.domain, first.difficulty, tuple(examples.values()))
-        for name, (first, examples) in found.items()
-    }
 
 
 def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
@@ -176,21 +189,6 @@ def load_reviews(path: str | Path | None = None) -> pd.DataFrame:
     return reviews.reset_index(drop=True)
 
 
-def token_id(model: TransformerBridge, target: str) -> int:
-    """The id of a target, its leading space included, that is one token for this model.
-
-    Raises:
-        DataError: it is several tokens, or none.
-    """
-    ids = model.to_tokens(target, prepend_bos=False, move_to_device=False).flatten().tolist()
-    if len(ids) != 1:
-        raise DataError(
-            f"The target {target!r} is {len(ids)} tokens for {model.cfg.model_name}: "
-            f"{[model.to_string([i]) for i in ids]}. Choose a target that is one token."
-        )
-    return int(ids[0])
-
-
 class Batch(NamedTuple):
     """Texts of one length, so that nothing is padded.
 
@@ -198,7 +196,8 @@ class Batch(NamedTuple):
 
     Attributes:
         places: Where each text stands in the list that was given; on the CPU.
-        tokens: What the model is fed, beginning-of-sequence token included; on its device.
+        tokens: What the model is fed: the text, with the beginning-of-sequence token, and of an
+            answer all tokens but the last; on the model's device.
         answers: The answers' tokens, which are read at the last positions; of texts without
             answers there are none to read.
     """
@@ -221,49 +220,83 @@ def text_batches(model: TransformerBridge, texts: Sequence[str]) -> Iterator[Bat
     if isinstance(texts, str) or not len(texts) or not all(isinstance(text, str) for text in texts):
         raise DataError(f"Expected a list of at least one text, got {texts!r}.")
     rows = [_tokens(model, text) for text in texts]
-    lengths = torch.tensor([len(row) for row in rows])
-    for length in lengths.unique().tolist():  # the shortest first
-        alike = (lengths == length).nonzero().flatten()
-        for places in alike.split(max(1, MAX_BATCH_TOKENS // length)):
-            tokens = torch.stack([rows[place] for place in places])
-            yield Batch(places, tokens, tokens[:, :0])
+    yield from _batches(model, [(row, row[:0]) for row in rows])
 
 
 def answer_batches(model: TransformerBridge, examples: Sequence[Example]) -> Iterator[Batch]:
-    """Tokens of the examples' prompts in batches of equal length, with their answers.
+    """Tokens of the examples' prompts and answers, in batches of equal lengths of both.
 
     Raises:
-        DataError: as `text_batches`, or a target is several tokens.
+        DataError: as `text_batches`, or an answer has no tokens of its own (all of them are
+            named).
     """
-    targets = torch.tensor([[token_id(model, example.target)] for example in examples])
-    for batch in text_batches(model, [example.prompt for example in examples]):
-        yield batch._replace(answers=targets[batch.places].to(batch.tokens.device))
+    rows, problems = [], []
+    for example in examples:
+        try:
+            rows.append(answer_tokens(model, example.prompt, example.target))
+        except DataError as error:
+            problems.append(str(error))
+    name = model.cfg.model_name
+    refuse(problems, f"{len(problems)} of {len(examples)} examples cannot be asked of {name}:")
+    yield from _batches(model, rows)
 
 
-def _tokens(model: TransformerBridge, prompt: str) -> Int[Tensor, " pos"]:
-    tokens = model.to_tokens(prompt, truncate=False)[0]  # by default it is cut without a word
-    if not prompt.strip() or is_bos(model, tokens).all():
-        raise DataError(f"The prompt {prompt!r} is empty: give it at least one word.")
+def answer_tokens(
+    model: TransformerBridge, prompt: str, target: str
+) -> tuple[Int[Tensor, " pos"], Int[Tensor, " read"]]:
+    """The prompt's tokens, and those that the answer adds to them in this context.
+
+    What follows a prompt is tokenized with it: by itself many a tokenizer would make other tokens
+    of it.
+
+    Raises:
+        DataError: the prompt is empty or too long, or is split into other tokens once the answer
+            follows (the message says what to write instead).
+    """
+    start, whole = _tokens(model, prompt), _tokens(model, prompt + target)
+    n = len(start)
+    if len(whole) > n and torch.equal(whole[:n], start):
+        return start, whole[n:]
+    shared = int((start[: len(whole)] == whole[:n]).cumprod(0).sum())
+    text = model.to_string(whole[:shared][~is_bos(model, whole[:shared])])
+    hint = "Move the boundary to the beginning of a word."
+    if text.strip() and (prompt + target).startswith(text) and len(text) < len(prompt + target):
+        hint = f"Write {text!r} as the prompt and {(prompt + target)[len(text) :]!r} as the target."
+    raise DataError(
+        f"The prompt {prompt!r} and the target {target!r} share a token for "
+        f"{model.cfg.model_name}: {_pieces(model, start)} becomes {_pieces(model, whole)}. {hint}"
+    )
+
+
+def _pieces(model: TransformerBridge, tokens: Int[Tensor, " pos"]) -> list[str]:
+    """The last few tokens as text."""
+    return [model.to_string([token]) for token in tokens[-4:].tolist()]
+
+
+def _batches(
+    model: TransformerBridge, rows: Sequence[tuple[Int[Tensor, " pos"], Int[Tensor, " read"]]]
+) -> Iterator[Batch]:
+    """Texts and their answers in batches of equal lengths of both, the shortest first."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for place, (text, answer) in enumerate(rows):
+        groups.setdefault((len(text), len(answer)), []).append(place)
+    for (length, n_read), alike in sorted(groups.items()):
+        for places in torch.tensor(alike).split(max(1, MAX_BATCH_TOKENS // (length + n_read))):
+            texts, answers = (
+                torch.stack(part) for part in zip(*(rows[i] for i in places), strict=True)
+            )
+            yield Batch(places, torch.cat([texts, answers[:, :-1]], dim=1), answers)
+
+
+def _tokens(model: TransformerBridge, text: str) -> Int[Tensor, " pos"]:
+    tokens = model.to_tokens(text, truncate=False)[0]  # by default it is cut without a word
+    if is_bos(model, tokens[1:]).any() and is_bos(model, tokens).any():  # the text had its own
+        tokens = tokens[1:]
+    if not text.strip() or is_bos(model, tokens).all():
+        raise DataError(f"The prompt {text!r} is empty: give it at least one word.")
     if len(tokens) > model.cfg.n_ctx:
         raise DataError(
-            f"The prompt {prompt[:40]!r}… is {len(tokens)} tokens long; {model.cfg.model_name} "
+            f"The prompt {text[:40]!r}… is {len(tokens)} tokens long; {model.cfg.model_name} "
             f"reads at most {model.cfg.n_ctx}. Shorten it."
         )
     return tokens
-
-
-def _check_row(place: str, row: tuple) -> None:
-    check_choice("split", row.split, SPLITS, f"{place}: ")
-    for column in ("task", "prompt", "target"):
-        if not getattr(row, column).strip(" "):
-            raise DataError(f"{place}: the {column} is empty.")
-    if row.prompt.endswith((" ", "\t")):
-        raise DataError(
-            f"{place}: the prompt {row.prompt!r} ends in a space, which is a token of its own "
-            "and hides the answer. Move the space to the front of the target."
-        )
-    if row.target[0].isalnum() and row.prompt[-1] not in "\n([{'\"":
-        raise DataError(
-            f"{place}: the target {row.target!r} has no space in front. Words inside a text "
-            f"begin with theirs: write {' ' + row.target!r}."
-        )

@@ -25,7 +25,7 @@ from snahelpers.neurons import random_neurons, top_neurons
 from snahelpers.plots import DPI, WIDTH, beside_random, confidence_and_gain, margins, show, to_png
 from snahelpers.scoring import next_token_change, write
 from snahelpers.sentiment import ARMS, arms, classify, compare, decide
-from snahelpers.tasks import Task
+from snahelpers.tasks import Task, answer_tokens
 from snahelpers.token_bars import next_tokens
 from snahelpers.zones import HIGH, LOW, zone
 
@@ -129,13 +129,14 @@ def explorer(
         )
         edit, target = Amplification(layer, chosen, multiplier), targets[prompt]
         table = next_token_change(model, prompt, edit, always=target, k=SHOWN_TOKENS)
-        answer = table[table.token == target].iloc[0]
+        first = model.to_string(answer_tokens(model, prompt, target)[1][:1])  # of the answer
+        answer = table[table.token == first].iloc[0]
         title = (
             f"{neurons} neurons ({chosen_by}) of layer {layer} × {multiplier:.1f}:  "
-            f"P({target.strip()}) {answer.before:.3g} → {answer.after:.3g}"
+            f"P({first.strip()}) {answer.before:.3g} → {answer.after:.3g}"
         )
         return (
-            next_tokens(table, target, title),
+            next_tokens(table, first, title),
             f"Bars of the likeliest next tokens before and after. {title}.",
         )
 

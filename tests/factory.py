@@ -101,6 +101,22 @@ def llama():
     )
 
 
+def mistral():
+    return transformers.MistralForCausalLM(
+        transformers.MistralConfig(
+            num_hidden_layers=3,
+            hidden_size=32,
+            intermediate_size=80,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=CONTEXT,
+            sliding_window=2 * CONTEXT,
+            **WIDE,
+            **_vocabulary(),
+        )
+    )
+
+
 def gemma2():
     """A norm follows its MLP, so its neurons do not simply add to the residual stream."""
     return transformers.Gemma2ForCausalLM(
@@ -136,7 +152,9 @@ def mixtral():
 
 
 DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
-FAMILIES = {family.__name__: family for family in (gpt2, wordy, neox, llama, gemma2, mixtral)}
+FAMILIES = {
+    family.__name__: family for family in (gpt2, wordy, neox, llama, mistral, gemma2, mixtral)
+}
 
 
 def save(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
@@ -174,6 +192,7 @@ def neuron_outputs(reference: transformers.PreTrainedModel, layer: int) -> torch
         "gpt2": "transformer.h.{}.mlp.c_proj",
         "gpt_neox": "gpt_neox.layers.{}.mlp.dense_4h_to_h",
         "llama": "model.layers.{}.mlp.down_proj",
+        "mistral": "model.layers.{}.mlp.down_proj",
         "gemma2": "model.layers.{}.mlp.down_proj",
     }
     return reference.get_submodule(paths[reference.config.model_type].format(layer))

@@ -61,7 +61,7 @@ def test_what_methods_read_alike_is_read_once(monkeypatch):
 
     names = ("differential", "negative", "matched")
     whole = held(methods=names)
-    read, tried = counted(methods, "mean_activations"), counted(engines, "is_exact")
+    read, tried = counted(methods, "mean_activations"), counted(engines, "disagreement")
     held(methods=["differential"])
     once = len(read), len(tried)
     assert once[0] == 1 + len(TWO) and once[1] > 1  # neutral text and tasks; layers and lengths

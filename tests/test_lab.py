@@ -152,20 +152,6 @@ def test_half_precision_takes_a_full_pass(full_passes):
     assert same.after.equals(same.before)
 
 
-def test_a_prompt_whose_end_is_left_alone_proves_nothing_elsewhere(full_passes):
-    """In the last layer only the last position counts, and no end of text is amplified."""
-    bench = Bench(factory.load("gemma2"))
-    given = dict(prompt=f"A{factory.END}", pushes=(Push(2, 20, 4.0),))
-    bench.distribution(tiny_setting(**given))
-    assert not full_passes  # by chance exact: nothing that is added is read
-    for changed in ({"prompt": "A dog"}, {"pushes": (Push(1, 20, 4.0),)}):
-        setting = tiny_setting(**given | changed)
-        shown = bench.distribution(setting)
-        expected = full_pass(bench, setting)[shown.id.tolist()].tolist()
-        assert shown.after.tolist() == pytest.approx(expected, rel=1e-6)
-    assert len(full_passes) == 2
-
-
 @pytest.mark.parametrize("layer", [-1, 3])
 def test_a_layer_that_is_not_there_is_refused(layer):
     bench = Bench(factory.load("gpt2"))
@@ -298,9 +284,8 @@ def test_a_search_is_the_sweep(bench, setting):
 @pytest.mark.parametrize(
     ("field", "text", "said"),
     [
-        ("answer", "two words", "one token"),
         ("answer", " ", "answer is empty"),
-        ("prompt", " ", "prompt is empty"),
+        ("prompt", " ", "is empty: give it at least one word"),
         ("prompt", "word " * 300, "Shorten"),
     ],
 )
@@ -325,7 +310,8 @@ def test_the_picture_is_told_in_words(page, bench, setting):
 
 
 def test_an_answer_may_be_typed_without_its_space(bench):
-    assert bench.target("wool") == bench.target(" wool") == " wool"
+    prompt = "By magic, the vlopiz became"
+    assert bench.target(prompt, "wool") == bench.target(prompt, " wool") == " wool"
 
 
 def test_two_amplifications_at_one_layer_are_refused(page):

@@ -86,7 +86,7 @@ def test_conda_installs_what_make_installs():
     assert section == ["-c constraints.txt", "-e .[lab,test]"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert '-m pip install -c constraints.txt -e ".[lab,test]"' in makefile
-    assert set(PROJECT["optional-dependencies"]) == {"lab", "test"}
+    assert set(PROJECT["optional-dependencies"]) == {"gguf", "lab", "test"}
 
 
 def test_ci_runs_the_same_script_everywhere():

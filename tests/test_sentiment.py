@@ -207,12 +207,28 @@ def test_calibration_takes_off_what_reviews_without_content_get(tiny):
     assert empty.logit_diff.mean() == pytest.approx(0, abs=1e-6)
 
 
-def test_empty_reviews_and_labels_of_several_tokens_are_refused(tiny, monkeypatch):
+def test_empty_reviews_are_refused(tiny):
     with pytest.raises(sna.DataError, match="empty"):
         sentiment.classify(tiny, ["fine", " "])
+
+
+def test_labels_of_several_tokens_count_as_the_product_of_them(tiny, monkeypatch):
     monkeypatch.setattr(sentiment, "LABELS", ("positive", "negative"))
-    with pytest.raises(sna.DataError, match=r"' positive' is \d tokens"):
-        sentiment.classify(tiny, ["fine"])
+    sentences = ["fine", "a dog ran"]
+    found = sentiment.classify(tiny, sentences)
+    logp = []
+    for label in sentiment.LABELS:
+        asked = [sna.Example(text, f" {label}", "test") for text in sentiment.prompts(sentences)]
+        frame = sna.measure(tiny, sna.Task("labels", "", "", tuple(asked)))
+        logp.append(np.log(frame.p.to_numpy()))
+    assert found.logit_diff.to_numpy() == pytest.approx(logp[0] - logp[1], abs=1e-3)
+    pairs = sentiment.pairs(torch.randn(tiny.cfg.n_layers, tiny.cfg.d_mlp), k=3)
+    swept = sentiment.sweep_arms(tiny, sentences, pairs, [1], [2.0])
+    for arm, neurons in sentiment.arms(pairs, 1).items():
+        with sna.amplify(tiny, sna.Amplification(1, neurons, 2.0)):
+            expected = sentiment.classify(tiny, sentences)
+        got = swept[arm, 1, 2.0].logit_diff
+        assert got.to_numpy() == pytest.approx(expected.logit_diff.to_numpy(), abs=1e-3)
 
 
 def test_gold_labels_of_the_scored_part_change_no_answer_and_no_neuron(minnow, own):

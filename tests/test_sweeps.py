@@ -677,7 +677,7 @@ TESTED = replace(TASK, examples=tuple(e for e in TASK.examples if e.split == "te
         ({"tasks": rewritten("test", LONG, " dog")}, "reads at most 64"),
         ({"tasks": rewritten("select", LONG, " dog"), "split": "test"}, "reads at most 64"),
         ({"tasks": rewritten("test", "", " dog")}, "is empty"),
-        ({"tasks": rewritten("test", "The", " cat sat")}, "one token"),
+        ({"tasks": rewritten("test", "The cat ", "sat")}, "share a token"),
         ({"split": "tset"}, "unknown split 'tset'. Did you mean 'test'"),
         ({"split": []}, "unknown split ''.*Use one of: select, test"),
         ({"split": ["select", "train"]}, "unknown split 'train'.*Use one of: select, test"),

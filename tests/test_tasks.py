@@ -51,15 +51,39 @@ def test_split_keeps_only_its_examples():
         task.split("train")
 
 
-@pytest.mark.parametrize("target", [" four", ")", "\n", '"'])
-def test_targets_that_follow_their_prompt_naturally_are_accepted(csv, target):
+@pytest.mark.parametrize("target", [" four", "four", ")", "\n", '"', "13"])
+def test_what_may_follow_a_prompt_is_the_tokenizers_business(csv, target):
     path = csv(HEADER + f'a,b,c,test,Two plus two is,"{target.replace(chr(34), chr(34) * 2)}"\n')
     assert sna.load_tasks(path)["a"].examples[0].target == target
 
 
-def test_a_target_needs_no_space_after_a_bracket_a_quote_or_a_new_line(csv):
-    path = csv(HEADER + "a,b,c,test,print(,x\n" + 'a,b,c,test,"Answer:\n",Yes\n')
-    assert [e.target for e in sna.load_tasks(path)["a"].examples] == ["x", "Yes"]
+def test_all_that_is_wrong_with_a_file_is_told_at_once(csv):
+    rows = [ROW, ROW.replace("select", "train"), ROW.replace(" four", ""), "a,b\n"]
+    with pytest.raises(sna.DataError) as wrong_lengths:
+        sna.load_tasks(csv(HEADER + "".join([*rows, "a,b,c\n"])))
+    assert "row 5: 2 values" in str(wrong_lengths.value) and "row 6: 3" in str(wrong_lengths.value)
+    with pytest.raises(sna.DataError) as caught:
+        sna.load_tasks(csv(HEADER + "".join(rows[:3])))
+    told = str(caught.value)
+    assert told.startswith("mine.csv has 4 problems:") and len(told.splitlines()) == 5
+    for part in ("row 3: unknown split", "row 3 repeats", "row 4: the target", "row 4 repeats"):
+        assert part in told
+
+
+def test_many_problems_are_counted_and_not_all_listed(csv):
+    path = csv(
+        HEADER + "".join(ROW.replace("Two", f"{i} Two").replace(" four", "") for i in range(90))
+    )
+    with pytest.raises(sna.DataError, match="has 90 problems") as caught:
+        sna.load_tasks(path)
+    assert "and 40 more" in str(caught.value)
+
+
+def test_empty_rows_at_the_end_are_no_rows_and_semicolons_are_said(csv, capsys):
+    read = sna.load_tasks(csv(HEADER + ROW + ",,,,,\n" * 3))
+    assert len(read["sums"]) == 1 and capsys.readouterr().out == ""
+    again = sna.load_tasks(csv((HEADER + ROW).replace(",", ";")))
+    assert again == read and "semicolons" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -67,25 +91,26 @@ def test_a_target_needs_no_space_after_a_bracket_a_quote_or_a_new_line(csv):
     [
         ("", "lacks the column.*task, domain"),
         ("task,prompt\nsums,x\n", "mine.csv lacks the column.*domain, difficulty, split, target"),
-        (HEADER.replace(",", ";"), "separated by commas"),
+        (HEADER.replace(",", "|"), "separated by commas"),
         (HEADER, "mine.csv has a header and no rows"),
         (HEADER + ROW + "sums,maths,easy,select,Two\n", "row 3: 5 values for 6 columns"),
         (HEADER + ROW + ROW.replace("select", "train"), "row 3: unknown split 'train'"),
         (HEADER + ROW + ROW, "row 3 repeats the prompt of row 2"),
         (HEADER + ROW + ROW.replace("select", "test"), "row 3 repeats the prompt of row 2"),
-        (HEADER + ROW.replace("Two plus two is", " "), "row 2: the prompt is empty"),
+        (HEADER + ROW.replace("Two plus two is", ""), "row 2: the prompt is empty"),
         (HEADER + ROW.replace(" four", ""), "row 2: the target is empty"),
         (HEADER + ROW.replace("sums", ""), "row 2: the task is empty"),
-        (HEADER + ROW.replace("two is", "two is "), "row 2: .* ends in a space.*Move the space"),
-        (HEADER + ROW.replace(" four", "four"), "row 2: the target 'four' .*write ' four'"),
         (HEADER + ROW + ROW.replace("easy", "hard").replace("Two", "2"), "row 3: task sums is"),
         (HEADER + '"unclosed', "not a CSV row"),
         ('"' + HEADER, "not a CSV row"),
         (HEADER + "\n\n", "mine.csv has a header and no rows"),
         (HEADER.replace("split", "task"), "lacks the column.*split"),
         (HEADER.replace("task", "task,task"), "names a column twice"),
-        ((HEADER + ROW).encode() + "a,b,c,test,Café, x".encode("latin-1"), "0xe9.*line 3.*UTF-8"),
-        ((HEADER + ROW).encode("utf-16"), "0xff at position 0.*save as UTF-8"),
+        (
+            (HEADER + ROW).encode() + "a,b,c,test,Café, x".encode("latin-1"),
+            "0xe9.*line 3.*UTF-8",
+        ),
+        ((HEADER + ROW).encode("utf-16"), "but UTF-16: byte 0xff at position 0.*CSV UTF-8"),
     ],
 )
 def test_bad_tasks_are_refused_with_file_and_row(csv, content, message):
@@ -154,12 +179,6 @@ def test_answers_are_the_vocabularys_and_stay_with_their_prompts(family):
             assert torch.equal(row, model.to_tokens(factory.PROMPTS[place])[0])
             seen[place] = model.to_string(answer)
     assert [seen[place] for place in range(len(seen))] == factory.TARGETS
-
-
-def test_target_of_several_tokens_shows_them():
-    task = factory.task(prompts=["The cat sat on the"], targets=[" cathat"])
-    with pytest.raises(sna.DataError, match=r"' cathat' is 3 tokens.*\[' cat', '.*'\]"):
-        list(answer_batches(factory.load("gpt2"), task.examples))
 
 
 def test_batches_are_of_equal_length_and_hold_every_text_once():

@@ -35,7 +35,7 @@ class Lab:
             first = Setting(example.prompt, example.target, self.task, pushes=(self.push,))
             sna.token_bars.next_tokens(
                 self.bench.distribution(first),
-                first.target,
+                self.bench.model.to_string(self.bench.first_token(first)),
                 f"{self.push.k} neurons of layer {self.push.layer} × {self.push.multiplier}",
                 alt=f"{first.prompt} …: the likeliest next tokens, before and after.",
             )

@@ -53,20 +53,24 @@ class Bench:
         finally:
             torch.set_num_threads(threads)
 
-    def target(self, answer: str) -> str:
-        """The answer as one token: with the space that a typist leaves out, or as typed.
+    def target(self, prompt: str, answer: str) -> str:
+        """The answer with the space that a typist leaves out, or as typed.
 
         Raises:
-            DataError: neither is one token.
+            DataError: neither can follow the prompt.
         """
         if not answer.strip():
             raise sna.DataError("The answer is empty: type the word that should come next.")
         try:
-            sna.tasks.token_id(self.model, spaced := f" {answer.strip()}")
+            sna.tasks.answer_tokens(self.model, prompt, spaced := f" {answer.strip()}")
         except sna.DataError:
-            sna.tasks.token_id(self.model, answer)
+            sna.tasks.answer_tokens(self.model, prompt, answer)
             return answer
         return spaced
+
+    def first_token(self, setting: Setting) -> torch.Tensor:
+        """The token with which the answer begins: the only one that is next; [1]."""
+        return sna.tasks.answer_tokens(self.model, setting.prompt, setting.target)[1][:1]
 
     def baseline(self, setting: Setting) -> pd.Series:
         """The unamplified answer, as a row of `measure`."""
@@ -95,7 +99,7 @@ class Bench:
             self.model,
             next_token.clean.logits[0, 0],
             after,
-            always=setting.target,
+            always=int(self.first_token(setting)),
             k=sna.widgets.SHOWN_TOKENS,
         )
 
@@ -117,8 +121,8 @@ class Bench:
             layer; neuron; activation (at the last token); toward (a list of the tokens whose
             logits its output raises most if read by the unembedding at once, with later layers
             left out: for a negative activation those that its negative raises); alone (Δlog-odds
-            of the target, in nats, if it is the only one amplified); share (of the sum of `alone`;
-            NaN if that is 0).
+            of the answer's first token, in nats, if it is the only one amplified); share (of the
+            sum of `alone`; NaN if that is 0).
         """
         tables = (self._neuron_table(setting, edit) for edit in self.amplifications(setting))
         return pd.concat(tables, ignore_index=True)
@@ -130,8 +134,7 @@ class Bench:
             *rows,
             [replace(edit, multiplier=1)],  # no change, but in the same batch: rounded alike
         )
-        answer = torch.tensor([[sna.tasks.token_id(self.model, setting.target)]]).to(logits.device)
-        logodds = sna.scoring.log_odds(logits[:, None], answer).cpu()
+        logodds = sna.scoring.log_odds(logits[:, None], self.first_token(setting)[None]).cpu()
         alone = logodds[:-1] - logodds[-1]
         fired = self._means((setting.prompt,), positions="last")[layer, neurons]
         written = sna.amplification.output_weights(self.model, layer)[neurons].cpu()
@@ -204,7 +207,7 @@ class Bench:
             per_example=True,
         )
         return sweeper.parts(
-            "random" if setting.source == "random" else "differential",
+            setting.source if setting.source in sna.methods.METHODS else "differential",
             progress=False,  # the page has a bar of its own
         )
 
@@ -213,7 +216,9 @@ class Bench:
             return sna.random_neurons(self.d_mlp, push.k, sna.neurons.draw_of(push.layer, 0))
         here = self._means(setting.texts, positions=setting.positions)
         scores = here - self._means(setting.reference, positions=setting.positions)
-        return sna.top_neurons(scores, push.layer, push.k)
+        return sna.top_neurons(
+            scores.abs() if setting.source == "absolute" else scores, push.layer, push.k
+        )
 
     def _stand_ins(self, setting: Setting, seed: int) -> list[sna.Amplification]:
         """The amplifications with other neurons that are as loud."""

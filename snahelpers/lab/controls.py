@@ -133,12 +133,13 @@ class Controls(w.VBox):
         """What the controls say.
 
         Raises:
-            DataError: the answer is not one token for this model.
+            DataError: the answer cannot follow the prompt.
         """
         rows = (self.first, self.second) if self.two.value else (self.first,)
+        prompt = self.prompt.value.replace(NEWLINE, "\n")
         return Setting(
-            prompt=self.prompt.value.replace(NEWLINE, "\n"),
-            target=self.bench.target(self.answer.value),
+            prompt=prompt,
+            target=self.bench.target(prompt, self.answer.value),
             task=self.task.value,
             own=_sentences(self.own),
             neutral=_sentences(self.neutral),

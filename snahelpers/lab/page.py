@@ -115,21 +115,22 @@ class Page(w.VBox):
         pushes = " and ".join(
             f"{p.k} of layer {p.layer} × {p.multiplier:g}" for p in setting.pushes
         )
-        answer = self.tokens[self.tokens.token == setting.target].iloc[0]
-        self.title = f"{pushes}: P({target}) {answer.before:.3g} → {answer.after:.3g}"
+        self.first = bench.model.to_string(bench.first_token(setting))
+        answer = self.tokens[self.tokens.token == self.first].iloc[0]
+        self.title = f"{pushes}: P({self.first.strip()}) {answer.before:.3g} → {answer.after:.3g}"
         self.setting = setting
         self._draw()
 
     def _show_control(self) -> None:
         control = self.controls.bench.control(self.setting, self.tokens.id.tolist())
         self._draw(control)
-        answer = control[self.tokens.token == self.setting.target].iloc[0]
+        answer = control[self.tokens.token == self.first].iloc[0]
         self.outcome.value = sna.widgets.sentence(
             f"{self.title}. Other neurons, as loud: {answer.low:.3g} to {answer.high:.3g}."
         )
 
     def _draw(self, control: pd.DataFrame | None = None) -> None:
-        self.bars.draw(self.tokens, self.setting.target, self.title, control)
+        self.bars.draw(self.tokens, self.first, self.title, control)
         self.image.value = self.bars.to_png()
 
     def _show_neurons(self) -> None:

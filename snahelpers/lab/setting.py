@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import snahelpers as sna
 
-SOURCES = ("differential", "contrastive", "random")
+SOURCES = ("differential", "absolute", "contrastive", "random")
 PLANTED, OWN = "planted", "your own"
 
 
@@ -30,7 +30,8 @@ class Setting:
         pushes: One amplification, or two at different layers.
         own: Sentences that choose them instead of a task's; with neither, the prompt does.
         neutral: Sentences to compare with; the course's own if there are none.
-        source: One of `SOURCES`: against neutral text, against all the other tasks, or by chance.
+        source: One of `SOURCES`: the largest difference to neutral text,
+            the largest |difference|, against all the other tasks, or by chance.
         positions: "all" or "last".
 
     Raises:
@@ -109,7 +110,9 @@ def _scores_as_code(setting: Setting) -> list[str]:
         f"texts = {texts}",
         f"reference = {reference}",
         "scores = sna.differential_activation("
-        f"model, texts, reference, positions={setting.positions!r})",
+        f"model, texts, reference, positions={setting.positions!r})"
+        + ".abs()"
+        * (setting.source == "absolute"),
     ]
 
 
