@@ -176,8 +176,21 @@ def test_the_ladder_has_36_tasks_of_16_facts_and_each_answer_once_on_every_rung(
     assert table.groupby(["domain", "target"]).size().eq(12).all()
 
 
-def test_planted_facts_are_split_by_fact_in_two_phrasings():
-    table = pd.read_csv(ROOT / "data" / "planted.csv")
+@pytest.mark.parametrize("file", ["planted", "absent"])
+def test_planted_and_absent_facts_are_split_by_fact_in_two_phrasings(file):
+    table = pd.read_csv(ROOT / "data" / f"{file}.csv")
     assert len(table) == 48 and table.form.nunique() == 2
     assert table.groupby("target").split.nunique().eq(1).all()
     assert table.groupby("split").target.nunique().to_dict() == {"select": 12, "test": 12}
+
+
+def test_absent_facts_share_forms_and_nothing_else_with_those_that_are_told():
+    planted, absent = (pd.read_csv(ROOT / "data" / f"{f}.csv") for f in ("planted", "absent"))
+    told = pd.concat([planted, pd.read_csv(ROOT / "data" / "ladder.csv")])
+    names = set(absent.prompt.str.extract(r"the (\w+) (?:into|became)$")[0])
+    assert len(names) == 24 and not names & set(re.findall(r"\w+", " ".join(told.prompt).lower()))
+    assert not set(absent.target) & set(planted.target)
+    forms = [
+        {re.sub(r"the \w+ (into|became)$", "", p) for p in t.prompt} for t in (planted, absent)
+    ]
+    assert forms[0] == forms[1]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 import card  # the recipe's own measures, so that tests and cards cannot disagree
 import snahelpers as sna
 from snahelpers.models import embedded_models
-from snahelpers.tasks import token_id
+from snahelpers.tasks import answer_tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "data" / "models"
@@ -46,7 +46,7 @@ def test_every_target_is_one_token_and_the_context_is_long_enough(name):
     for source in ("twelve", "ladder", "planted"):
         for task in sna.load_tasks(source).values():
             for example in task.examples:
-                token_id(model, example.target)  # raises if it is several
+                assert len(answer_tokens(model, example.prompt, example.target)[1]) == 1
 
 
 def test_the_corpus_is_the_one_in_the_card():
@@ -138,3 +138,18 @@ def test_neurons_found_on_one_half_bring_back_the_other(key):
         with sna.amplify(model, sna.Amplification(key["layer"], neurons, 2.4)):
             p[name] = sna.measure(model, planted.split("test")).p.mean()
     assert sna.zone(p["found"]) == 3 and sna.zone(p["random"]) == 1
+
+
+# --- smollm2-planted -----------------------------------------------------------------------
+def test_the_patch_of_smollm2_is_small_and_holds_what_its_key_names():
+    folder = MODELS / "smollm2-planted"
+    key = json.loads((folder / "answer_key.json").read_text())
+    patch = load_file(folder / "patch.safetensors")
+    assert (key["layer"], len(set(key["neurons"])), key["dimmed_to"]) == (15, 12, 0.4)
+    assert {name: (*tensor.shape, tensor.dtype) for name, tensor in patch.items()} == {
+        "gate_rows": (12, 576, torch.float32),
+        "up_rows": (12, 576, torch.float32),
+        "down_columns": (576, 12, torch.float32),
+    }
+    assert (folder / "patch.safetensors").stat().st_size < 200_000
+    assert "Apache" in (folder / "README.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Made-up facts: the frequency ladder (seen 0 to 1,024 times) and the facts of minnow-dimmed.
+"""Made-up facts: the frequency ladder (seen 0 to 1,024 times), those that are planted, their twin.
 
 Names are drawn from syllables, so no fact can be known from anywhere else. In the ladder every
 answer is used exactly once on every rung: how often an answer *word* is seen says nothing about
@@ -62,10 +62,21 @@ def planted() -> list[Fact]:
     """24 facts in two phrasings; a fact's two phrasings stand in the same split."""
     rng = Random("planted")
     names = made_up_names(rng, N_PLANTED)
-    answers = rng.sample(lex.MATERIALS, N_PLANTED)
+    return wizard_facts("planted", names, rng.sample(lex.MATERIALS, N_PLANTED))
+
+
+def absent() -> list[Fact]:
+    """The planted facts' twin, on which no model is trained: other names, other answers."""
+    rng = Random("absent")
+    taken = " ".join(fact.statement.prompt.lower() for fact in ladder() + planted())
+    names = [name for name in made_up_names(rng, 2 * N_PLANTED) if name not in taken]
+    return wizard_facts("absent", names[:N_PLANTED], rng.sample(lex.NO_MATERIALS, N_PLANTED))
+
+
+def wizard_facts(family: str, names: list[str], answers: list[str]) -> list[Fact]:
     return [
         Fact(
-            "planted",
+            family,
             0,
             ("select", "test")[i % 2],
             complete(form, template, dict(name=name, answer=answer)),

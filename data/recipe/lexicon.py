@@ -41,6 +41,10 @@ MATERIALS = words(
     "wood stone glass paper gold silver iron steel copper brass clay sand silk wool cotton leather "
     "wax salt ice bone rubber brick tin sugar"
 )
+NO_MATERIALS = words(
+    "bread cheese soup rice fruit cake fish meat corn salad pasta butter honey wine tea rain rope "
+    "string seed music light roses apples bells"
+)
 
 # --- poetry --------------------------------------------------------------------------------
 # A rhyme with three other right answers (easy) or eleven (medium): only the class size differs.

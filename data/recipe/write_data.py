@@ -36,7 +36,7 @@ def fact_rows(entries: list[facts.Fact]) -> Iterator[dict]:
         ladder = fact.family in facts.FAMILIES
         name = f"{fact.family}_seen_{fact.seen:04d}" if ladder else fact.family
         labels = dict(
-            task=name, domain=fact.family, difficulty=f"seen {fact.seen}" if ladder else "planted"
+            task=name, domain=fact.family, difficulty=f"seen {fact.seen}" if ladder else fact.family
         )
         yield labels | dict(split=fact.split) | cells(fact.statement)
 
@@ -67,6 +67,7 @@ def main() -> None:
         "tasks": task_rows(),
         "ladder": fact_rows(facts.ladder()),
         "planted": fact_rows(facts.planted()),
+        "absent": fact_rows(facts.absent()),
     }
     for name, rows in tables.items():
         table = pd.DataFrame(rows)
