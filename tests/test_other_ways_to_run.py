@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import factory
 import snahelpers as sna
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +66,12 @@ def hub(tmp_path_factory):
 def test_true_shapes(path, model, hub):
     outputs = run(path, SNA_MODEL=model, SNA_STATIC="1", **hub)
     assert f"default model {model}" in outputs[0].text
+
+
+def test_notebook_02_where_an_mlp_has_no_bias_and_answers_have_several_tokens():
+    [path] = [path for path in NOTEBOOKS if path.stem.startswith("02")]
+    outputs = run(path, SNA_MODEL=str(factory.folder("llama")), SNA_STATIC="1")
+    assert any("their sum is the MLP's output, to 1e-4: True" in o.get("text", "") for o in outputs)
 
 
 @needs_shared
