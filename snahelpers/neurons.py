@@ -102,14 +102,14 @@ def attributions(
 
     Args:
         model: From `load_model`, not amplified.
-        task: Its targets must be one token each for this model.
+        task: Its answers may be of one token or several.
         positions: "all" but the beginning of sequence, or "last".
 
     Returns:
         Nats, on the CPU, in float32 (float64 for a float64 model).
 
     Raises:
-        DataError: no examples, a prompt that is empty or too long, a target of several tokens.
+        DataError: no examples, or some that cannot be asked of this model (all of them are named).
         SNAError: `positions` is something else.
     """
     check_positions(positions)

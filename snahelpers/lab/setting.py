@@ -24,7 +24,7 @@ class Setting:
 
     Attributes:
         prompt: What comes before the answer.
-        target: The answer, one token, with its leading space if it has one.
+        target: The answer, of one token or several, with its leading space if it has one.
         task: Name of the task whose "select" prompts choose the neurons and whose "test" prompts
             tell what else changes, or `OWN`.
         pushes: One amplification, or two at different layers.

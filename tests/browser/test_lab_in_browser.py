@@ -89,11 +89,13 @@ def test_a_slider_moved_by_key_and_by_mouse_draws_anew(lab):
 
 def test_a_typed_prompt_is_measured_and_a_bad_answer_is_a_sentence(lab):
     type_into(lab, "prompt", "The dog sat on the")
+    type_into(lab, "answer", "two words")
+    wait_for_text(lab, "Baseline: P(two words)")
     type_into(lab, "answer", "soft")
     wait_for_text(lab, "Baseline: P(soft)")
     old = at_rest(lab)
-    type_into(lab, "answer", "two words")
-    wait_for_text(lab, "Choose a target that is one token")
+    type_into(lab, "answer", " ")
+    wait_for_text(lab, "The answer is empty")
     assert "Baseline: P(soft)" in lab.locator(".sna-lab").inner_text() and picture(lab) == old
     type_into(lab, "answer", "soft")
     type_into(lab, "prompt", "")
