@@ -99,7 +99,7 @@ def test_a_typed_prompt_is_measured_and_a_bad_answer_is_a_sentence(lab):
     assert "Baseline: P(soft)" in lab.locator(".sna-lab").inner_text() and picture(lab) == old
     type_into(lab, "answer", "soft")
     type_into(lab, "prompt", "")
-    wait_for_text(lab, "The prompt is empty")
+    wait_for_text(lab, "is empty: give it at least one word")
     type_into(lab, "prompt", "word " * 300)
     wait_for_text(lab, "Shorten")
     assert "Traceback" not in lab.locator("body").inner_text()
