@@ -230,7 +230,7 @@ def _refuse_other_kinds(name: str, config_file: Path) -> None:
         )
     experts = next((config[key] for key in EXPERT_COUNTS if config.get(key)), 0)
     if experts not in (0, 1):  # one alone is an ordinary MLP
-        kind = (config.get("architectures") or [config.get("model_type", "model")])[0]
+        kind = (kinds or [config.get("model_type", "model")])[0]
         raise ModelError(
             f"{name} ({kind}) is a mixture of experts ({experts} a layer). Which neurons run "
             "depends on the token, so there is no neuron site to amplify. Use a dense model, "
@@ -244,7 +244,10 @@ def cached_folder(name: str) -> Path | None:
         folder = _snapshot(name, local_files_only=True)
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    return None if _problem(folder) else _checked(folder, name)
+    if _problem(folder):
+        return None
+    _refuse_other_kinds(name, folder / "config.json")
+    return folder
 
 
 def _download(name: str) -> Path:

@@ -34,6 +34,15 @@ PROMPTS = [
 ]
 TARGETS = [" mat", " four", " ran", " quiet", " the"]
 WIDE = {"initializer_range": 0.2}  # default weights are so small that edits drown in rounding
+GATED = {
+    "num_hidden_layers": 3,
+    "hidden_size": 32,
+    "intermediate_size": 80,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+    **WIDE,
+}
 
 
 @functools.cache
@@ -87,31 +96,14 @@ def neox():
 
 
 def llama():
-    return transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            num_hidden_layers=3,
-            hidden_size=32,
-            intermediate_size=80,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=CONTEXT,
-            **WIDE,
-            **_vocabulary(),
-        )
-    )
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**GATED, **_vocabulary()))
 
 
 def mistral():
     return transformers.MistralForCausalLM(
         transformers.MistralConfig(
-            num_hidden_layers=3,
-            hidden_size=32,
-            intermediate_size=80,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=CONTEXT,
             sliding_window=2 * CONTEXT,
-            **WIDE,
+            **GATED,
             **_vocabulary(),
         )
     )
@@ -121,16 +113,10 @@ def gemma2():
     """A norm follows its MLP, so its neurons do not simply add to the residual stream."""
     return transformers.Gemma2ForCausalLM(
         transformers.Gemma2Config(
-            num_hidden_layers=3,
-            hidden_size=32,
-            intermediate_size=80,
-            num_attention_heads=4,
-            num_key_value_heads=2,
             head_dim=16,
             query_pre_attn_scalar=16,
-            max_position_embeddings=CONTEXT,
             sliding_window=2 * CONTEXT,
-            **WIDE,
+            **GATED,
             **_vocabulary(),
         )
     )
