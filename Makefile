@@ -64,7 +64,7 @@ models: $(INSTALLED) ## retrain the embedded models from their recipe (takes lon
 	$(VENV_PYTHON) data/recipe/make_models.py
 
 results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about an hour)
-	$(VENV_PYTHON) tools/make_results.py $(NAMES)
+	$(VENV_PYTHON) tools/make_results.py $(MODEL) $(NAMES)
 
 ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)

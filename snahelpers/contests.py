@@ -1,7 +1,7 @@
 """Amplification beside its controls and rivals, each with its own best configuration.
 
 A control that is tried once, where the amplification had its pick of the grid, is none. So every
-method here sweeps the same grid, keeps what was best on "select", and is judged on "test".
+method here sweeps the same grid on "select", and what was best there is judged on "test".
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,13 @@ import pandas as pd
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.columns import CONFIGURATION, TASK
+from snahelpers.columns import CONFIGURATION, SPLITS, TASK
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
 from snahelpers.frames import check_table, task_level
-from snahelpers.methods import METHODS
+from snahelpers.methods import METHODS, Readings
 from snahelpers.stats import bootstrap_mean, flip_signs, holm
 from snahelpers.sweeps import PAPER_GRID, Grid, Sweeper, Tasks
+from snahelpers.tasks import as_tasks
 from snahelpers.zones import summarize
 
 AMPLIFIED = "differential"
@@ -63,15 +64,21 @@ def contest(
         raise SNAError("methods is empty: name at least one.")
     for method in methods:
         check_choice("method", method, tuple(METHODS))
-    sweeper = Sweeper(model, tasks, grid, neutral=neutral, per_example=True, memory_gb=memory_gb)
+    readings, options = Readings(model, neutral, "all"), dict(per_example=True, memory_gb=memory_gb)
+    tasks = as_tasks(tasks)
+    choosing, judging = (Sweeper(readings, tasks, grid, split=split, **options) for split in SPLITS)
     rounds = [
         (name, draw) for name in methods for draw in range(draws if METHODS[name].drawn else 1)
     ]
     parts = []
     for method, draw in tqdm(rounds, unit="sweep", disable=not progress):
-        file = out if out is None else Path(out) / f"{method}-{draw}.parquet"
-        frame = sweeper.run(method, seed=draw, out=file, progress=False)
-        parts.append(winners(frame).assign(draw=draw))
+        files = [out and Path(out) / f"{method}-{draw}{end}.parquet" for end in ("", "-test")]
+        select = choosing.run(method, seed=draw, out=files[0], progress=False)
+        best = _best(select)
+        at = {task: [layer] for task, layer in zip(best.task, best.layer.tolist(), strict=True)}
+        test = judging.run(method, seed=draw, at=at, out=files[1], progress=False)
+        both = pd.concat([select, test]).merge(best)
+        parts.append(both.assign(draw=draw))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -81,8 +88,12 @@ def winners(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: as `task_level` and `summarize`.
     """
-    best = summarize(task_level(frame))[[*TASK, *CONFIGURATION]]
-    return frame.merge(best, on=[*TASK, *CONFIGURATION])
+    return frame.merge(_best(frame))
+
+
+def _best(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each task's best configuration on "select"."""
+    return summarize(task_level(frame))[[*TASK, *CONFIGURATION]]
 
 
 def compare(frame: pd.DataFrame, rival: str, *, seed: int = 0) -> pd.DataFrame:

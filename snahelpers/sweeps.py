@@ -229,12 +229,10 @@ def sweep(
         ModelError: engine="resume" is not exact for this model.
     """
     sweeper = Sweeper(
-        model,
+        Readings(model, neutral, positions),
         tasks,
         grid,
         split=split,
-        neutral=neutral,
-        positions=positions,
         per_example=per_example,
         engine=engine,
         memory_gb=memory_gb,
@@ -272,7 +270,7 @@ class Job:
 class Sweeper:
     """What sweeps of one model, tasks and grid have in common, read once however many they are.
 
-    Args: as for `sweep`.
+    Args: as for `sweep`; `readings` are of the model.
 
     Raises:
         SNAError: an argument is out of range or unknown.
@@ -281,25 +279,23 @@ class Sweeper:
 
     def __init__(
         self,
-        model: TransformerBridge,
+        readings: Readings,
         tasks: Tasks,
         grid: Grid = PAPER_GRID,
         *,
         split: str | Sequence[str] = SPLITS,
-        neutral: Sequence[str] | None = None,
-        positions: Literal["all", "last"] = "all",
         per_example: bool = False,
         engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
         memory_gb: float = 1.0,
     ) -> None:
         check_choice("engine", engine, ("auto", *ENGINES))
         check_number("memory_gb", memory_gb, 1e-9, 1e9)
-        self.model, self.grid, self.per_example = model, grid, per_example
-        self.layers, self.configurations = _layers(model, grid), grid.configurations()
+        self.readings, self.model = readings, readings.model
+        self.grid, self.per_example = grid, per_example
+        self.layers, self.configurations = _layers(self.model, grid), grid.configurations()
         self.engine, self.budget = engine, memory_gb * 2**30
-        self.readings = Readings(model, neutral, positions)
         self.splits = tuple(np.atleast_1d(split or "").tolist())
-        self.jobs = [Job(model, task, self.splits) for task in as_tasks(tasks)]
+        self.jobs = [Job(self.model, task, self.splits) for task in as_tasks(tasks)]
         self._exact_engine: str | None = None  # found out when the first part is measured
 
     def run(
@@ -307,17 +303,18 @@ class Sweeper:
         method: str = "differential",
         *,
         seed: int = 0,
+        at: Mapping[str, Sequence[int]] | None = None,
         out: str | Path | None = None,
         progress: bool = True,
     ) -> pd.DataFrame:
-        """One sweep: see `sweep`."""
+        """One sweep: see `sweep`; `at` says for each task by name which of the layers to sweep."""
+        options = dict(seed=seed, at=at, progress=progress)
         if out is None:
-            parts = self.parts(method, seed=seed, progress=progress)
-            return pd.concat(parts, ignore_index=True)
-        results = Results(out, self._identity(method, seed))
+            return pd.concat(self.parts(method, **options), ignore_index=True)
+        results = Results(out, self._identity(method, seed) | ({"at": at} if at else {}))
         frame = results.read()
         if frame is None:
-            parts = self.parts(method, seed=seed, results=results, progress=progress)
+            parts = self.parts(method, results=results, **options)
             frame = pd.concat(parts, ignore_index=True)
             results.write(frame)
         results.remove_parts()  # also those of a run that was stopped just here
@@ -328,16 +325,18 @@ class Sweeper:
         method: str = "differential",
         *,
         seed: int = 0,
+        at: Mapping[str, Sequence[int]] | None = None,
         results: Results | None = None,
         progress: bool = True,
     ) -> Iterator[pd.DataFrame]:
         """One sweep, a task's layer at a time: read from `results`, or measured and kept there."""
         check_choice("method", method, tuple(METHODS))
-        n, total = len(self.configurations), len(self.layers) * len(self.jobs)
+        layers = [(at or {}).get(job.task.name, self.layers) for job in self.jobs]
+        n, total = len(self.configurations), sum(map(len, layers))
         with tqdm(total=n * total, unit="config", unit_scale=True, disable=not progress) as bar:
             for number, job in enumerate(self.jobs):
                 prepared = None
-                for layer in self.layers:
+                for layer in layers[number]:
                     name = f"task{number:03d}-layer{layer:03d}"
                     part = results and results.read(name)
                     if part is None:

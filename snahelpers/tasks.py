@@ -21,7 +21,14 @@ from snahelpers.columns import SPLITS
 from snahelpers.errors import DataError, check_choice, check_range, did_you_mean, refuse
 from snahelpers.files import data_path, read_table, read_text
 
-SOURCES = {"twelve": "tasks.csv", "ladder": "ladder.csv", "planted": "planted.csv"}
+SOURCES = {
+    "twelve": "tasks.csv",
+    "english": "english.csv",
+    "ladder": "ladder.csv",
+    "planted": "planted.csv",
+    "absent": "absent.csv",
+}
+NEUTRAL = {"minnow": "neutral.txt", "english": "neutral_english.txt"}
 TASK_KEYS = ["task", "domain", "difficulty"]
 TASK_COLUMNS = (*TASK_KEYS, "split", "prompt", "target")
 REVIEW_VALUES = {
@@ -69,9 +76,10 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     """Read tasks from a CSV with the columns task, domain, difficulty, split, prompt, target.
 
     Args:
-        source: "twelve" (the course's tasks), "ladder" (made-up facts of known frequency),
-            "planted" (the facts hidden in minnow-dimmed), or a CSV file of your own. Further
-            columns are ignored.
+        source: "twelve" (the course's tasks), "english" (twelve in natural English, for real
+            language models), "ladder" (made-up facts of known frequency), "planted" (the facts of
+            `load_dimmed`), "absent" (their twin: as many facts that no model was taught), or a CSV
+            file of your own. Further columns are ignored.
 
     Returns:
         The tasks by name, in the order in which the file first names them.
@@ -158,13 +166,17 @@ def few(tasks: Mapping[str, Task], n: int) -> dict[str, Task]:
     return first
 
 
-def load_neutral(path: str | Path | None = None) -> list[str]:
+def load_neutral(source: str | Path = "minnow") -> list[str]:
     """Read neutral sentences, one a line (the reference text of the paper's section 3.1).
+
+    Args:
+        source: "minnow" (short sentences of the words that minnow knows), "english" (ordinary
+            sentences, for real language models), or a text file of your own.
 
     Raises:
         DataError: the file is not there, not UTF-8, or has no text.
     """
-    path = data_path("neutral.txt") if path is None else Path(path)
+    path = data_path(NEUTRAL[source]) if source in NEUTRAL else Path(source)
     texts = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not texts:
         raise DataError(f"{path.name} has no sentences: at least one neutral text is needed.")

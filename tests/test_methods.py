@@ -49,7 +49,7 @@ def fitted(monkeypatch):
 
     @torch.no_grad()
     def fitted(model, method, positions="all"):
-        sweeper = Sweeper(model, TASK, GRID, neutral=NEUTRAL, positions=positions)
+        sweeper = Sweeper(Readings(model, NEUTRAL, positions), TASK, GRID)
         prepared = sweeper._prepare(sweeper.jobs[0], method, 0, tqdm(disable=True))
         answer = METHODS[method].fit(prepared, 1)
         clean = prepared.clean_pass(next(text_batches(model, PROMPTS)))

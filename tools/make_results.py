@@ -1,28 +1,41 @@
-"""Make the sweeps that notebooks 03 to 07 read instead of waiting for them: data/results/.
+"""Make the sweeps that notebooks read instead of waiting for them: data/results/.
 
-    python tools/make_results.py            all of them; a sweep that was stopped goes on
-    python tools/make_results.py minnow     only this one
+    python tools/make_results.py minnow             all of minnow's; a stopped sweep goes on
+    python tools/make_results.py smollm2            those of a real language model
+    python tools/make_results.py minnow minnow-contest    only this one
 
 `tests/test_results.py` recomputes a random sample of their rows.
 """
 
 import argparse
 import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
+from transformer_lens.model_bridge import TransformerBridge
 
 import snahelpers as sna
 from snahelpers import interference as side
+from snahelpers.layers import layer_at
 
 FOLDER = sna.data_path("results")
 DRAWS = 20
-PUSHED = [(layer, 15, m) for layer in (4, 10) for m in (2.5, 12.0)]  # 8/23, 21/23 of the depth
+PLACES = (8, 21)  # of the 24 layers of section 5.2's model: early and late
 SMALL = sna.Grid(counts=(5, 10, 25), multipliers=(1.5, 2.4))
 CONTESTANTS = (
     *("differential", "negative", "attribution", "norm_matched"),
     *("temperature", "steering", "learned_scaling"),
 )
 FACTORS = (0, 0.2, 0.4, 0.6, 0.8, 1)  # of dimming; 0 is absent, 1 is not dimmed
+# On SmolLM2 by data/protocol_smollm2.md, where the first two methods decide the hypotheses.
+SIX = replace(SMALL, layers=(0, 5, 10, 15, 20, 25))
+RIVALS = (
+    *("differential", "norm_matched", "absolute", "negative", "attribution"),
+    *("temperature", "steering", "learned_scaling"),
+)
+FEW = 8  # prompts of each half where all 16 and 40 would take hours; the contest takes them all
 
 
 def sweep_minnow() -> pd.DataFrame:
@@ -51,22 +64,25 @@ def sweep_seeds() -> pd.DataFrame:
     )
 
 
-def interference() -> pd.DataFrame:
+def interference_minnow() -> pd.DataFrame:
+    """What amplifying each domain does to every one, at three settings."""
+    model, tasks, neutral = sna.load_model("minnow"), sna.load_tasks(), sna.load_neutral()
+    return interference(InterferencePlan(model, tasks, neutral, multipliers=(2.5, 12.0)))
+
+
+def interference(plan: "InterferencePlan") -> pd.DataFrame:
     """What amplifying each domain does to every one, and what draws of matched neurons do there.
 
-    At its best swept configuration, and as in the paper's section 5.2: 15 neurons × 2.5, early and
-    late; and once more × 12.
+    At its best swept configuration, and as in the paper's section 5.2: 15 neurons, early and late.
     Draw -1 is the domain's own choice.
     """
-    model, frames = sna.load_model("minnow"), []
-    plan = InterferencePlan(model)
+    frames = []
     for (domain, setting), push in plan.pushes.items():
-        changes = side.side_effects(model, plan.tasks, plan.texts, push, before=plan.before)
+        given = plan.model, plan.tasks, plan.texts, push
+        changes = side.side_effects(*given, before=plan.before)
         means = side.effects(changes, n_resamples=1)
         own = means.pivot(index="domain", columns="outcome", values="value").reset_index()
-        draws = side.matched_effects(
-            model, plan.tasks, plan.texts, push, plan.means, range(DRAWS), plan.before
-        )
+        draws = side.matched_effects(*given, plan.means, range(DRAWS), plan.before)
         frames.append(
             pd.concat([own.assign(draw=-1), draws]).assign(
                 amplified=domain, setting=setting, layer=push.layer,
@@ -83,57 +99,137 @@ def contest() -> pd.DataFrame:
 
     On the twelve tasks and the ladder, and on the planted facts at several strengths of dimming.
     """
-    planted = sna.load_tasks("planted")
     natural = sna.load_tasks() | sna.load_tasks("ladder")
-    plan = [("natural", sna.load_model, natural, CONTESTANTS)] + [
-        (f"planted-{factor}", lambda f=factor: sna.load_dimmed(f), planted,
-         (*CONTESTANTS, "matched")) for factor in FACTORS
-    ]  # fmt: skip
-    parts, folder = [], FOLDER / "contest-in-progress"
-    for name, load, tasks, methods in plan:
+    plan = [("natural", sna.load_model(), natural, CONTESTANTS)]
+    planted, methods = sna.load_tasks("planted"), (*CONTESTANTS, "matched")
+    plan += [(f"planted-{f}", sna.load_dimmed(f), planted, methods) for f in FACTORS]
+    return contests(FOLDER / "contest-in-progress", plan, SMALL)
+
+
+def contests(
+    folder: Path,
+    plan: Sequence[tuple[str, TransformerBridge, dict[str, sna.Task], Sequence[str]]],
+    grid: sna.Grid,
+    neutral: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """One contest after the other in one table; each keeps its sweeps in `folder` until all are."""
+    parts = []
+    for name, model, tasks, methods in plan:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        options = dict(methods=methods, draws=DRAWS, out=folder / name)
-        parts.append(sna.contest(load(), tasks, SMALL, **options))
+        options = dict(methods=methods, draws=DRAWS, neutral=neutral, out=folder / name)
+        parts.append(sna.contest(model, tasks, grid, **options))
     shutil.rmtree(folder)
     unused = ["pct_improvement", "entropy_post", "rank_base"]
     return pd.concat(parts, ignore_index=True).drop(columns=unused)
 
 
 class InterferencePlan:
-    """What notebook 05 chooses and measures on minnow: `pushes` by (domain, setting)."""
+    """What notebook 05 chooses and measures on a model: `pushes` by (domain, setting).
 
-    def __init__(self, model) -> None:
-        tasks, neutral = sna.load_tasks().values(), sna.load_neutral()
-        self.means = side.domain_means(model, tasks, neutral[::2])  # chosen on one half of the
-        self.texts = neutral[1::2]  # neutral text, measured on the other
-        self.tasks = [task.split("test") for task in tasks]
+    Neurons are chosen on one half of the neutral text, and its perplexity is measured on the other.
+    """
+
+    def __init__(
+        self,
+        model: TransformerBridge,
+        tasks: dict[str, sna.Task],
+        neutral: Sequence[str],
+        multipliers: Sequence[float],
+    ) -> None:
+        self.model, self.texts = model, neutral[1::2]
+        self.means = side.domain_means(model, tasks.values(), neutral[::2])
+        self.tasks = [task.split("test") for task in tasks.values()]
         self.before = side.answers(model, self.tasks, self.texts)
-        best = side.best_configurations(pd.read_parquet(FOLDER / "minnow.parquet"))
+        name, n_layers = model.cfg.model_name, model.cfg.n_layers
+        best = side.best_configurations(pd.read_parquet(FOLDER / f"{name}.parquet"))
         self.pushes = {}
         for row in best.itertuples():
             where = {"best": (row.layer, row.n_neurons, row.multiplier)}
-            where |= {f"layer {layer} × {m:g}": (layer, k, m) for layer, k, m in PUSHED}
+            for layer in (layer_at(place, n_layers) for place in PLACES):
+                where |= {f"layer {layer} × {m:g}": (layer, 15, m) for m in multipliers}
             scores = self.means[row.domain] - self.means[side.NEUTRAL]
             for setting, (layer, k, multiplier) in where.items():
                 push = sna.Amplification(layer, sna.top_neurons(scores, layer, k), multiplier)
                 self.pushes[row.domain, setting] = push
 
 
-SWEEPS = {
-    "minnow": sweep_minnow,
-    "minnow-matched": sweep_matched,
-    "minnow-seeds": sweep_seeds,
-    "minnow-interference": interference,
-    "minnow-contest": contest,
+def sweep_smollm2() -> pd.DataFrame:
+    """The paper's grid over all 30 layers on *select*, and each task's winner on *test*."""
+    whole, winners = swept_smollm2()
+    return pd.concat([sna.task_level(whole), sna.task_level(winners[winners.split == "test"])])
+
+
+def examples_smollm2() -> pd.DataFrame:
+    """Of the same sweep single examples at six configurations a layer, for layers' intervals."""
+    whole, _ = swept_smollm2()
+    low, *_, high = sorted(whole.multiplier.unique())[3:]
+    here = whole.n_neurons.isin(SMALL.counts) & whole.multiplier.isin([low, high])
+    return whole[here].drop(columns=["rank_base", "entropy_base"])
+
+
+def swept_smollm2() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Single examples of the paper's grid, and of each task's winner on both halves."""
+    folder = FOLDER / "smollm2-in-progress"
+    folder.mkdir(exist_ok=True)
+    options = dict(methods=["differential"], neutral=sna.load_neutral("english"), out=folder)
+    winners = sna.contest(sna.load_model("smollm2"), few_selected(), **options)
+    return pd.read_parquet(folder / "differential-0.parquet"), winners
+
+
+def few_selected() -> dict[str, sna.Task]:
+    """The English tasks with the first prompts of *select*, and all of *test*."""
+    tasks = sna.load_tasks("english")
+    for name, task in tasks.items():
+        select, test = (task.split(split).examples for split in ("select", "test"))
+        tasks[name] = replace(task, examples=select[:FEW] + test)
+    return tasks
+
+
+def contest_smollm2() -> pd.DataFrame:
+    """The contest that decides the protocol's hypotheses, and what is told beside it.
+
+    On the planted facts, dimmed and taken out, with their twin; and on the English tasks.
+    """
+    told, load = sna.load_tasks("planted") | sna.load_tasks("absent"), sna.load_dimmed
+    plan = [(f"planted-{f}", load(f, "smollm2"), told, RIVALS[:3]) for f in (0.4, 0)]
+    plan.append(("english", sna.load_model("smollm2"), sna.load_tasks("english"), RIVALS))
+    neutral = sna.load_neutral("english")
+    return contests(FOLDER / "smollm2-contest-in-progress", plan, SIX, neutral)
+
+
+def interference_smollm2() -> pd.DataFrame:
+    """As on minnow, at the paper's multiplier alone, on fewer prompts and texts."""
+    tasks, neutral = sna.few(sna.load_tasks("english"), FEW), sna.load_neutral("english")
+    return interference(
+        InterferencePlan(sna.load_model("smollm2"), tasks, neutral[::2], multipliers=[2.5])
+    )
+
+
+SWEEPS: dict[str, dict[str, Callable[[], pd.DataFrame]]] = {
+    "minnow": {
+        "minnow": sweep_minnow,
+        "minnow-matched": sweep_matched,
+        "minnow-seeds": sweep_seeds,
+        "minnow-interference": interference_minnow,
+        "minnow-contest": contest,
+    },
+    "smollm2": {
+        "smollm2-contest": contest_smollm2,
+        "smollm2": sweep_smollm2,
+        "smollm2-examples": examples_smollm2,
+        "smollm2-interference": interference_smollm2,
+    },
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(SWEEPS)}; by default all")
+    parser.add_argument("model", choices=SWEEPS)
+    parser.add_argument("names", nargs="*", help="of its tables; by default all")
     FOLDER.mkdir(exist_ok=True)
-    for name in parser.parse_args().names or SWEEPS:
-        frame = SWEEPS[name]()
+    options = parser.parse_args()
+    for name in options.names or SWEEPS[options.model]:
+        frame = SWEEPS[options.model][name]()
         numbers = frame.select_dtypes("float64").columns.drop("multiplier")
         # Seven digits are more than a rerun on another processor reproduces.
         frame[numbers] = frame[numbers].astype("float32")

@@ -193,7 +193,7 @@ class Bench:
         """
         examples = [sna.Example(text, setting.target, "select") for text in setting.texts]
         sweeper = sna.sweeps.Sweeper(
-            self.model,
+            sna.methods.Readings(self.model, setting.reference, setting.positions),
             sna.Task(
                 setting.task,
                 "",
@@ -202,8 +202,6 @@ class Bench:
             ),
             grid,
             split="test",
-            neutral=setting.reference,
-            positions=setting.positions,
             per_example=True,
         )
         return sweeper.parts(
