@@ -98,34 +98,42 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     refuse(problems, f"{path.name} has {len(problems)} problems:")
     tasks = {}
     for (name, domain, difficulty), part in table.groupby(TASK_KEYS, sort=False):
-        examples = tuple(map(Example, part.prompt, part.target, part.split))
+        columns = (part[name].tolist() for name in ("prompt", "target", "split"))
+        examples = tuple(map(Example, *columns))
         tasks[name] = Task(name, domain, difficulty, examples)
     return tasks
 
 
-def _row_problems(table: pd.DataFrame) -> Iterator[str]:
-    """What is wrong with which row of a table of tasks."""
-    first: dict[str, tuple] = {}
-    seen: dict[tuple[str, str], int] = {}
-    for row in table.itertuples():
-        if row.split not in SPLITS:
-            yield f"{row.Index}: unknown split {row.split!r}. Use one of: {', '.join(SPLITS)}."
-        for column in ("task", "prompt", "target"):
-            if not getattr(row, column):
-                yield f"{row.Index}: the {column} is empty."
-        kind = first.setdefault(row.task, row)
-        if (row.domain, row.difficulty) != (kind.domain, kind.difficulty):
-            yield (
-                f"{row.Index}: task {row.task} is {kind.domain}, {kind.difficulty} in row "
-                f"{kind.Index} and {row.domain}, {row.difficulty} here. Give all its rows the same "
-                "values."
-            )
-        earlier = seen.setdefault((row.task, row.prompt), row.Index)
-        if earlier != row.Index:
-            yield (
-                f"{row.Index} repeats the prompt of row {earlier} ({row.prompt!r}, task "
-                f"{row.task}). Remove one: a prompt counts once, in one split."
-            )
+def _row_problems(table: pd.DataFrame) -> list[str]:
+    """What is wrong with which row of a table of tasks, in the order of the rows."""
+    here = table.index.to_series()
+    table = table.assign(
+        row=here,
+        first=here.groupby(table.task).transform("first"),
+        earlier=here.groupby([table.task, table.prompt]).transform("first"),
+    )
+    kinds = table.loc[table["first"], ["domain", "difficulty"]].set_axis(table.index)
+    problems = [
+        (row.row, f"unknown split {row.split!r}. Use one of: {', '.join(SPLITS)}.")
+        for row in table[~table.split.isin(SPLITS)].itertuples()
+    ]
+    for column in ("task", "prompt", "target"):
+        problems += [(row, f"the {column} is empty.") for row in here[table[column] == ""]]
+    for row in table[(table[["domain", "difficulty"]] != kinds).any(axis=1)].itertuples():
+        domain, difficulty = kinds.loc[row.row]
+        text = (
+            f"task {row.task} is {domain}, {difficulty} in row {row.first} and {row.domain}, "
+            f"{row.difficulty} here. Give all its rows the same values."
+        )
+        problems.append((row.row, text))
+    for row in table[table.earlier != here].itertuples():
+        text = (
+            f"repeats the prompt of row {row.earlier} ({row.prompt!r}, task {row.task}). Remove "
+            "one: a prompt counts once, in one split."
+        )
+        problems.append((row.row, text))
+    ordered = sorted(problems, key=lambda problem: problem[0])
+    return [f"{row}{'' if text.startswith('repeats') else ':'} {text}" for row, text in ordered]
 
 
 def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> list[Task]:
