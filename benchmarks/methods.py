@@ -188,7 +188,8 @@ class Ours:
             self.readings, given.job.task, configurations, given.neurons, "resume", 2**30
         )
         prepared.kept = self.kept
-        frame = measure_layer(given.job, prepared, "differential", layer, tqdm(disable=True))
+        every, silent = slice(0, len(configurations)), tqdm(disable=True)
+        frame = measure_layer(given.job, prepared, "differential", layer, silent, every)
         frame = frame.sort_values(["n_neurons", "multiplier", "example"])  # as `configurations`
         return torch.tensor(frame.p_post.to_numpy()).view(len(configurations), -1)
 

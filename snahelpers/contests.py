@@ -70,12 +70,16 @@ def contest(
     rounds = [
         (name, draw) for name in methods for draw in range(draws if METHODS[name].drawn else 1)
     ]
+    places = {pair: place for place, pair in enumerate(grid.configurations())}
     parts = []
     for method, draw in tqdm(rounds, unit="sweep", disable=not progress):
         files = [out and Path(out) / f"{method}-{draw}{end}.parquet" for end in ("", "-test")]
         select = choosing.run(method, seed=draw, out=files[0], progress=False)
         best = _best(select)
-        at = {task: [layer] for task, layer in zip(best.task, best.layer.tolist(), strict=True)}
+        at = {
+            row.task: (row.layer, places[row.n_neurons, row.multiplier])
+            for row in best.itertuples()
+        }
         test = judging.run(method, seed=draw, at=at, out=files[1], progress=False)
         both = pd.concat([select, test]).merge(best)
         parts.append(both.assign(draw=draw))

@@ -8,7 +8,8 @@ tries. Both are plain functions.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -30,6 +31,7 @@ from snahelpers.engines import (
     written,
 )
 from snahelpers.errors import DataError
+from snahelpers.models import fingerprint
 from snahelpers.neurons import (
     attributions,
     draw_of,
@@ -48,10 +50,14 @@ Neurons = Int[Tensor, "layer k"]
 Answer = Callable[[CleanPass, slice], Logits]
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; confidences beyond these have no better match
 STEPS, FIRST_STEP = 10, 0.5  # of learning; in units of how far a factor may go
+# What was read from a model and proven on it, while it lives: the next sweep begins at once.
+KEPT: WeakKeyDictionary[TransformerBridge, dict] = WeakKeyDictionary()
 
 
 class Readings:
     """What the methods read from a model, once for all of them: means over texts.
+
+    As long as the model's weights stay as they are, its neutral text is not read a second time.
 
     Args:
         model: From `load_model`, not amplified.
@@ -61,6 +67,7 @@ class Readings:
     Attributes:
         activations: `mean_activations` of texts, which are given as a tuple.
         residuals: `mean_residuals` of them.
+        kept: What is known of the model with these weights; forgotten where hooks are on.
 
     Raises:
         SNAError: `positions` is something else.
@@ -74,8 +81,20 @@ class Readings:
         neutral = load_neutral() if neutral is None else neutral
         list(text_batches(model, neutral))  # raises if a text cannot run
         self.model, self.positions, self.neutral = model, positions, tuple(neutral)
-        self.activations = cache(partial(mean_activations, model, positions=positions))
-        self.residuals = cache(partial(mean_residuals, model, positions=positions))
+        self.activations = partial(self._read, "activations", mean_activations)
+        self.residuals = partial(self._read, "residuals", mean_residuals)
+        self.kept: dict = {}
+        if not any(point.fwd_hooks for point in model.hook_dict.values()):
+            weights = fingerprint(model)["weights"]
+            if weights not in KEPT.get(model, {}):
+                KEPT[model] = {weights: self.kept}
+            self.kept = KEPT[model][weights]
+
+    def _read(self, name: str, read: Callable, texts: tuple[str, ...]) -> Tensor:
+        key = name, texts, self.positions
+        if key not in self.kept:
+            self.kept[key] = read(self.model, texts, positions=self.positions)
+        return self.kept[key]
 
     def difference(self, means: Callable, task: Task) -> Float[Tensor, "layer width"]:
         """On the task's "select" prompts less on neutral text (the paper's section 3.1)."""
@@ -137,17 +156,21 @@ class Prepared:
         """What the model answers when each neuron is scaled by its factor."""
         return ENGINES[self.engine](self.model, clean, layer, factors)
 
-    def chunks(self, *passes: CleanPass, layers: int = 1) -> Iterator[slice]:
+    def chunks(
+        self, *passes: CleanPass, layers: int = 1, within: slice | None = None
+    ) -> Iterator[slice]:
         """The configurations in pieces that fit the memory.
 
         Args:
             passes: A piece runs on each of these in turn.
             layers: How many layers' numbers are held at once: more than one for gradients.
+            within: Only these configurations.
         """
+        within = within or slice(0, len(self.configurations))
         budget = self.budget / layers
         size = min(most_at_once(self.model, clean, self.engine, budget) for clean in passes)
-        for start in range(0, len(self.configurations), size):
-            yield slice(start, start + size)
+        for start in range(within.start, within.stop, size):
+            yield slice(start, min(start + size, within.stop))
 
     @cached_property
     def select(self) -> list[CleanPass]:

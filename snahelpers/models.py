@@ -499,3 +499,18 @@ def _loading(name: str) -> Iterator[None]:
         ) from error
     finally:
         logging.disable(disabled)
+
+
+def fingerprint(model: TransformerBridge) -> dict[str, str]:
+    """What tells one model from another, or from itself trained again: name, dtype, weights.
+
+    Of the weights, the bits of a sample as numbers, and the sum of all, which every change moves.
+    """
+    sample = hashlib.sha256()
+    for name, weights in sorted(model.named_parameters()):
+        as_whole = getattr(torch, f"int{8 * weights.element_size()}")
+        bits = weights.detach().flatten().view(as_whole)
+        few, total = bits[:: max(1, len(bits) // 64)].tolist(), int(bits.sum(dtype=torch.int64))
+        sample.update(repr((name, few, total)).encode())
+    name, dtype = model.cfg.model_name, str(model.cfg.dtype)
+    return {"model": name, "dtype": dtype, "weights": sample.hexdigest()[:12]}

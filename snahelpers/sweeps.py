@@ -20,10 +20,11 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import check_multiplier
 from snahelpers.columns import SPLITS
-from snahelpers.engines import ENGINES, Logits, choose_engine
+from snahelpers.engines import ENGINES, Configuration, Factors, Logits, choose_engine
 from snahelpers.errors import DataError, SNAError, check_choice, check_number, check_range
 from snahelpers.frames import task_level
 from snahelpers.methods import METHODS, Prepared, Readings
+from snahelpers.models import fingerprint
 from snahelpers.scoring import score
 from snahelpers.tasks import Batch, Task, answer_batches, as_tasks, text_batches
 
@@ -103,21 +104,6 @@ class Results:
         return self.folder / f"{part}.parquet" if part else self.file
 
 
-def fingerprint(model: TransformerBridge) -> dict[str, str]:
-    """What tells one model from another, or from itself trained again: name, dtype, weights.
-
-    Of the weights, the bits of a sample as numbers, and the sum of all, which every change moves.
-    """
-    sample = hashlib.sha256()
-    for name, weights in sorted(model.named_parameters()):
-        as_whole = getattr(torch, f"int{8 * weights.element_size()}")
-        bits = weights.detach().flatten().view(as_whole)
-        few, total = bits[:: max(1, len(bits) // 64)].tolist(), int(bits.sum(dtype=torch.int64))
-        sample.update(repr((name, few, total)).encode())
-    name, dtype = model.cfg.model_name, str(model.cfg.dtype)
-    return {"model": name, "dtype": dtype, "weights": sample.hexdigest()[:12]}
-
-
 def digest(value: object) -> str:
     """A short name for the content of a list of texts or examples."""
     return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
@@ -190,12 +176,13 @@ def sweep(
     before anything runs.
 
     Methods that choose neurons: "differential" is the paper's, the highest difference to neutral
-    text; "negative" takes the lowest, "random" any, "matched" other ones that are as loud,
-    "attribution" the highest gradient × activation. Rivals stand in for the paper's amplification
-    of each configuration, fitted on "select": "temperature" (as confident, ranks stay), "steering"
-    (a vector as long, in the direction of the task), "learned_scaling" (a factor for each neuron,
-    learned within the multiplier's reach) and "norm_matched" (other neurons that add as long
-    vectors). What each does exactly stands with its function in `methods`.
+    text; "absolute" takes the largest |difference|, "negative" the lowest, "random" any, "matched"
+    other ones that are as loud, "attribution" the highest gradient × activation. Rivals stand in
+    for the paper's amplification of each configuration, fitted on "select": "temperature" (as
+    confident, ranks stay), "steering" (a vector as long, in the direction of the task),
+    "learned_scaling" (a factor for each neuron, learned within the multiplier's reach) and
+    "norm_matched" (other neurons that add as long vectors). What each does exactly stands with its
+    function in `methods`.
 
     Args:
         model: From `load_model`, not amplified.
@@ -303,11 +290,15 @@ class Sweeper:
         method: str = "differential",
         *,
         seed: int = 0,
-        at: Mapping[str, Sequence[int]] | None = None,
+        at: Mapping[str, tuple[int, int]] | None = None,
         out: str | Path | None = None,
         progress: bool = True,
     ) -> pd.DataFrame:
-        """One sweep: see `sweep`; `at` says for each task by name which of the layers to sweep."""
+        """One sweep: see `sweep`.
+
+        `at` names one configuration for each task, and only that is measured: its layer, and its
+        place among the grid's `configurations`.
+        """
         options = dict(seed=seed, at=at, progress=progress)
         if out is None:
             return pd.concat(self.parts(method, **options), ignore_index=True)
@@ -325,29 +316,37 @@ class Sweeper:
         method: str = "differential",
         *,
         seed: int = 0,
-        at: Mapping[str, Sequence[int]] | None = None,
+        at: Mapping[str, tuple[int, int]] | None = None,
         results: Results | None = None,
         progress: bool = True,
     ) -> Iterator[pd.DataFrame]:
         """One sweep, a task's layer at a time: read from `results`, or measured and kept there."""
         check_choice("method", method, tuple(METHODS))
-        layers = [(at or {}).get(job.task.name, self.layers) for job in self.jobs]
-        n, total = len(self.configurations), sum(map(len, layers))
-        with tqdm(total=n * total, unit="config", unit_scale=True, disable=not progress) as bar:
-            for number, job in enumerate(self.jobs):
+        plan = [self._plan(job, at) for job in self.jobs]
+        n = len(self.configurations) if at is None else 1
+        total = n * sum(map(len, plan))
+        with tqdm(total=total, unit="config", unit_scale=True, disable=not progress) as bar:
+            for number, (job, steps) in enumerate(zip(self.jobs, plan, strict=True)):
                 prepared = None
-                for layer in layers[number]:
+                for layer, within in steps:
                     name = f"task{number:03d}-layer{layer:03d}"
                     part = results and results.read(name)
                     if part is None:
                         prepared = prepared or self._prepare(job, method, seed, bar)
-                        frame = measure_layer(job, prepared, method, layer, bar)
+                        frame = measure_layer(job, prepared, method, layer, bar, within)
                         part = frame if self.per_example else task_level(frame)
                         if results:
                             results.write(part, name)
                     else:
                         bar.update(n)
                     yield part
+
+    def _plan(self, job: Job, at: Mapping | None) -> list[tuple[int, slice]]:
+        """The layers to measure for a task, and which of the configurations there."""
+        if at is None:
+            return [(layer, slice(0, len(self.configurations))) for layer in self.layers]
+        layer, place = at[job.task.name]
+        return [(layer, slice(place, place + 1))]
 
     def _identity(self, method: str, seed: int) -> dict:
         """All that determines what a sweep gives."""
@@ -373,42 +372,51 @@ class Sweeper:
             readings, job.task, self.configurations, neurons, self.engine, self.budget
         )
         if self._exact_engine is None:
-            self._exact_engine, line = choose_engine(
-                self.model,
-                [batch for each in self.jobs for batch in each.batches],
-                neurons,
-                readings.positions,
-                self.layers,
-                prepared.factors,
-                self.engine,
-            )
+            self._exact_engine, line = self._choose_engine(neurons, prepared.factors)
             if line and not bar.disable:
                 bar.write(line)
         prepared.engine = self._exact_engine
         return prepared
 
+    def _choose_engine(
+        self, neurons: Int[Tensor, "layer k"], factors: Factors
+    ) -> tuple[str, str | None]:
+        """An engine that is exact here; what these weights have shown once is not proven again."""
+        batches = [batch for job in self.jobs for batch in job.batches]
+        lengths, positions = {batch.tokens.shape[1] for batch in batches}, self.readings.positions
+        tried = self.engine, positions, *self.layers, *sorted(lengths), float(factors.max())
+        if tried not in self.readings.kept:
+            self.readings.kept[tried] = choose_engine(
+                self.model, batches, neurons, positions, self.layers, factors, self.engine
+            )
+        return self.readings.kept[tried]
+
 
 @torch.no_grad()
-def measure_layer(job: Job, prepared: Prepared, method: str, layer: int, bar: tqdm) -> pd.DataFrame:
-    """Every configuration at `layer`: one row a configuration and example."""
+def measure_layer(
+    job: Job, prepared: Prepared, method: str, layer: int, bar: tqdm, within: slice
+) -> pd.DataFrame:
+    """The configurations `within` at `layer`: one row a configuration and example."""
     answer = METHODS[method].fit(prepared, layer)
-    shape = len(MEASURED), len(prepared.configurations), len(job.places)
+    configurations = prepared.configurations[within]
+    shape, first = (len(MEASURED), len(configurations), len(job.places)), within.start
     before, after = np.empty(shape), np.empty(shape)
     for clean in prepared.clean_passes(job.batches):
         places = clean.places.numpy()
         before[..., places] = _measured(clean.logits, clean.answers)[:, None]
-        for rows in prepared.chunks(clean):
-            logits = answer(clean, rows)
-            after[:, rows, places] = _measured(logits, clean.answers)
+        for rows in prepared.chunks(clean, within=within):
+            logits, here = answer(clean, rows), slice(rows.start - first, rows.stop - first)
+            after[:, here, places] = _measured(logits, clean.answers)
             bar.update(len(logits) * len(places) / len(job.places))
     if (broken := np.isnan(after[0]).any(axis=1)).any():
-        count, multiplier = prepared.configurations[int(broken.argmax())]
+        count, multiplier = configurations[int(broken.argmax())]
         raise SNAError(
             f"{job.task.name}: with {count} neurons of layer {layer} × {multiplier:g} the model's "
             f"answers are no numbers; its activations overflow {prepared.model.cfg.dtype}. Leave "
             "that multiplier out, or load the model with dtype=torch.float32."
         )
-    return _frame(job, prepared, method, layer, before, after)
+    labels = dict(model=prepared.model.cfg.model_name, method=method, layer=layer)
+    return _frame(job, labels, configurations, before, after)
 
 
 def _measured(logits: Logits, answers: Int[Tensor, "batch read"]) -> np.ndarray:
@@ -418,22 +426,26 @@ def _measured(logits: Logits, answers: Int[Tensor, "batch read"]) -> np.ndarray:
 
 
 def _frame(
-    job: Job, prepared: Prepared, method: str, layer: int, before: np.ndarray, after: np.ndarray
+    job: Job,
+    labels: dict,
+    configurations: Sequence[Configuration],
+    before: np.ndarray,
+    after: np.ndarray,
 ) -> pd.DataFrame:
     """The arrays [outcome, config, example] as a tidy frame, by split."""
     n, batch = after.shape[1:]
-    counts, multipliers = np.array(prepared.configurations).T
+    counts, multipliers = np.array(configurations).T
     p_base, logodds_base, rank_base, entropy_base = before.reshape(len(before), -1)
     p_post, logodds_post, rank_post, entropy_post = after.reshape(len(after), -1)
     frame = {
-        "model": prepared.model.cfg.model_name,
+        "model": labels["model"],
         "task": job.task.name,
         "domain": job.task.domain,
         "difficulty": job.task.difficulty,
         "split": np.tile(job.splits, n),
-        "method": method,
+        "method": labels["method"],
         "example": np.tile(job.places, n),
-        "layer": layer,
+        "layer": labels["layer"],
         "n_neurons": counts.astype(int).repeat(batch),
         "multiplier": multipliers.repeat(batch),
         "p_base": p_base,

@@ -36,8 +36,8 @@ def frame_of(effects, model="m"):
 def test_each_method_and_draw_shows_what_its_best_configuration_does():
     frame = held()
     found = {(m, d) for m, d in zip(frame.method, frame.draw, strict=True)}
-    drawn = ("random", "matched", "norm_matched")
-    assert found == {(m, d) for m in METHODS for d in range(2 if m in drawn else 1)}
+    draws = {name: 2 if method.drawn else 1 for name, method in METHODS.items()}
+    assert found == {(name, draw) for name in METHODS for draw in range(draws[name])}
     examples = sum(len(task) for task in TWO)
     assert frame.groupby(["method", "draw"]).size().eq(examples).all()
     model, options = factory.load("gpt2"), dict(neutral=factory.SENTENCES, progress=False)
@@ -61,11 +61,15 @@ def test_what_methods_read_alike_is_read_once(monkeypatch):
 
     names = ("differential", "negative", "matched")
     whole = held(methods=names)
+    methods.KEPT.clear()
     read, tried = counted(methods, "mean_activations"), counted(engines, "disagreement")
     held(methods=["differential"])
     once = len(read), len(tried)
     assert once[0] == 1 + len(TWO) and once[1] > 1  # neutral text and tasks; layers and lengths
+    methods.KEPT.clear()
     frame = held((task for task in TWO), methods=names)  # tasks may come once, too
+    assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
+    held(methods=names)  # and what these weights have shown is known
     assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
     pd.testing.assert_frame_equal(frame, whole)
 

@@ -431,3 +431,15 @@ def test_where_nothing_is_gained_factors_stay_one():
 
     factors = learn_factors([(torch.tensor([[0]]), answer)], torch.full((2, 3), 0.5))
     assert torch.equal(factors, torch.ones(2, 3))
+
+
+def test_what_was_read_is_read_again_once_weights_or_hooks_change():
+    model = sna.load_model(str(factory.folder("gpt2")))
+    first = Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL))
+    assert Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)) is first
+    with sna.amplify(model, sna.Amplification(0, [1, 2], 3.0)):
+        louder = Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL))
+    assert not torch.equal(louder, first)
+    assert Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)) is first
+    sna.amplification.output_weights(model, 0)[:] *= 2
+    assert not torch.equal(Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)), first)

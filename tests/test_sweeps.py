@@ -475,10 +475,10 @@ def test_ctrl_c_leaves_finished_parts_and_the_next_run_does_the_rest(
     finished = parts(out)
     assert len(finished) == 1 and handles(model) == before and not out.exists()
 
-    def count(job, prepared, method, layer, bar):
+    def count(job, prepared, method, layer, *rest):
         assert parts(out).items() >= finished.items()
         measured.append(layer)
-        return measure(job, prepared, method, layer, bar)
+        return measure(job, prepared, method, layer, *rest)
 
     measured, measure = [], sweeps.measure_layer
     monkeypatch.setattr(sweeps, "measure_layer", count)
