@@ -16,7 +16,7 @@ from snahelpers.columns import CONFIGURATION, SPLITS, TASK
 from snahelpers.errors import DataError, SNAError, check_choice, check_range
 from snahelpers.frames import check_table, task_level
 from snahelpers.methods import METHODS, Readings
-from snahelpers.stats import bootstrap_mean, flip_signs, holm
+from snahelpers.stats import bootstrap_groups, bootstrap_mean, flip_signs, holm, interval
 from snahelpers.sweeps import PAPER_GRID, Grid, Sweeper, Tasks
 from snahelpers.tasks import as_tasks
 from snahelpers.zones import summarize
@@ -120,20 +120,80 @@ def compare(frame: pd.DataFrame, rival: str, *, seed: int = 0) -> pd.DataFrame:
         DataError: a column or one of the two methods is missing, or the two were measured on
             different prompts.
     """
-    check_table(frame, [*TASK, "draw", "split", "example", "delta_logodds"])
-    test = frame[frame.split == "test"]
-    for name in (AMPLIFIED, rival):
-        if name not in set(test.method):
-            raise DataError(f"No 'test' rows of {name!r}: run contest with that method.")
-    rows = []
+    test, rows = _measured_alike(frame, (AMPLIFIED, rival)), []
     for (model, task), part in test.groupby(["model", "task"], sort=False, observed=True):
-        effects = part.pivot_table("delta_logodds", "example", ["method", "draw"])
-        if effects[[AMPLIFIED, rival]].isna().to_numpy().any():
-            raise DataError(f"{task}: {rival!r} was not measured on all of its prompts. Run again.")
+        effects = _effects(part, task, (AMPLIFIED, rival))
         rows.append({"model": model, "task": task, **_duel(effects, rival, seed)})
     table = pd.DataFrame(rows)
     table.insert(9, "p_holm", table.groupby("model").p.transform(holm))
     return table
+
+
+def mean_advantage(
+    frame: pd.DataFrame,
+    rival: str,
+    tasks: Sequence[str],
+    less: Sequence[str] = (),
+    *,
+    method: str = AMPLIFIED,
+    seed: int = 0,
+) -> dict[str, float]:
+    """How much more a method does than a rival over several tasks, and more there than over others.
+
+    A prompt's advantage is its Δlog-odds under the method less that under the rival (the mean of
+    its draws); tasks count alike.
+
+    Args:
+        frame: From `contest`, of one model.
+        rival: Which method to set it against.
+        tasks: Whose mean advantage is asked for.
+        less: From which that of these is taken off.
+        method: The method, if it is not the amplification by difference.
+        seed: Of the resampling.
+
+    Returns:
+        value, low and high (nats; 95 %, tasks drawn again and in each its prompts), p (one-sided:
+        signs of prompts' advantages flipped), n (prompts).
+
+    Raises:
+        DataError: a column, a task or one of the two methods is missing.
+    """
+    test = _measured_alike(frame, (method, rival))
+    groups: list[list[np.ndarray]] = [[], []]
+    for side, names in enumerate((tasks, less)):
+        for name in names:
+            effects = _effects(test[test.task == name], name, (method, rival))
+            own, others = (effects[each].mean(axis=1) for each in (method, rival))
+            groups[side].append((own - others).to_numpy())
+    rng = np.random.default_rng(seed)
+    draws, terms = np.zeros(N_FLIPS), []
+    for sign, side in zip((1, -1), groups, strict=True):
+        if side:
+            draws += sign * bootstrap_groups(side, n_resamples=N_FLIPS, seed=rng)
+        terms += [sign * advantages / len(advantages) / len(side) for advantages in side]
+    parts = np.concatenate(terms)
+    _, [p] = flip_signs(parts[:, None], N_FLIPS, rng)
+    low, high = interval(draws)
+    return {"value": parts.sum(), "low": low, "high": high, "p": p, "n": len(parts)}
+
+
+def _measured_alike(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """The "test" rows of a contest in which these methods were held."""
+    check_table(frame, [*TASK, "draw", "split", "example", "delta_logodds"])
+    test = frame[frame.split == "test"]
+    for name in methods:
+        if name not in set(test.method):
+            raise DataError(f"No 'test' rows of {name!r}: run contest with that method.")
+    return test
+
+
+def _effects(part: pd.DataFrame, task: str, methods: Sequence[str]) -> pd.DataFrame:
+    """A task's Δlog-odds [prompt, (method, draw)], all of them known for these methods."""
+    effects = part.pivot_table("delta_logodds", "example", ["method", "draw"])
+    for name in methods:
+        if name not in effects or effects[name].isna().to_numpy().any():
+            raise DataError(f"{task}: {name!r} was not measured on all of its prompts. Run again.")
+    return effects
 
 
 def _duel(effects: pd.DataFrame, rival: str, seed: int) -> dict[str, float]:

@@ -74,6 +74,33 @@ def bootstrap_mean(
     return (float(values.mean()), *interval(draws).tolist())
 
 
+def bootstrap_groups(
+    groups: Sequence[np.ndarray],
+    *,
+    n_resamples: int = 10_000,
+    seed: int | np.random.Generator = 0,
+) -> np.ndarray:
+    """What the mean of groups' means would be of other groups, and of other values in each.
+
+    Args:
+        groups: The values of each group, such as a task's prompts.
+        n_resamples: How often groups are drawn again, and in each of them its values.
+        seed: Of the draws.
+
+    Returns:
+        [resample].
+    """
+    rng, n = np.random.default_rng(seed), len(groups)
+    # Of every group as many means as there are places: a group that is drawn twice is two samples.
+    means = [
+        bootstrap(lambda drawn: drawn.mean(axis=1), group, n_resamples=n_resamples * n, seed=rng)
+        for group in groups
+    ]
+    by_place = np.stack(means).reshape(n, n_resamples, n)
+    drawn = rng.integers(n, size=(1, n_resamples, n))
+    return np.take_along_axis(by_place, drawn, axis=0)[0].mean(axis=1)
+
+
 def spearman(x: np.ndarray, y: np.ndarray):
     """Spearman correlation along the last axis: statistic and two-sided pvalue (t distribution)."""
     return pearsonr(rankdata(x, axis=-1), rankdata(y, axis=-1), axis=-1)

@@ -10,6 +10,7 @@ from scipy import stats
 import factory
 import snahelpers as sna
 from snahelpers import engines, methods
+from snahelpers.contests import mean_advantage
 from snahelpers.methods import METHODS, Method
 from snahelpers.stats import holm
 
@@ -172,3 +173,44 @@ def test_the_contest_says_real_where_it_is_true_by_construction():
         assert row.low > 3 and row.p < 0.01, rival
     nothing = sna.contest(sna.load_dimmed(0), planted, grid, methods=methods[:1], progress=False)
     assert abs(nothing.delta_logodds[nothing.split == "test"].mean()) < 1
+
+
+def contest_of(advantages, rng, n=30):
+    """A contest in which the amplification does so much more than its rival, by task."""
+    effects = {}
+    for task, advantage in advantages.items():
+        for draw in range(2):
+            effects[task, "norm_matched", draw] = rng.normal(0, 1, n)
+        effects[task, "differential", 0] = rng.normal(advantage, 1, n)
+    return frame_of(effects)
+
+
+def test_the_mean_advantage_counts_tasks_alike_and_takes_off_others():
+    rng = np.random.default_rng(0)
+    frame = contest_of({"a": 3, "b": 1}, rng, 20)
+    frame = pd.concat([frame, contest_of({"c": 1}, rng, 5)], ignore_index=True)
+    table = sna.compare(frame, "norm_matched").set_index("task").difference
+    found = mean_advantage(frame, "norm_matched", ["a", "c"], ["b"])
+    assert found["value"] == pytest.approx((table.a + table.c) / 2 - table.b)
+    assert found["n"] == 45 and found["low"] < found["value"] < found["high"]
+    assert mean_advantage(frame, "norm_matched", ["a"])["p"] == pytest.approx(1 / 10_001)
+    assert mean_advantage(frame, "norm_matched", ["b"], ["a"])["p"] > 0.99
+
+
+def test_a_mean_advantage_of_none_is_found_as_often_as_its_level_says():
+    rng = np.random.default_rng(1)
+    p = [
+        mean_advantage(contest_of({"a": 0, "b": 0, "c": 0}, rng, 12), "norm_matched", "ab", "c")[
+            "p"
+        ]
+        for _ in range(60)
+    ]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+def test_what_has_no_mean_advantage():
+    frame = contest_of({"a": 0}, np.random.default_rng(0))
+    with pytest.raises(sna.DataError, match="No 'test' rows of 'steering'"):
+        mean_advantage(frame, "steering", ["a"])
+    with pytest.raises(sna.DataError, match="nowhere: 'differential' was not measured"):
+        mean_advantage(frame, "norm_matched", ["nowhere"])

@@ -363,10 +363,22 @@ def test_the_page_names_the_model_and_escapes_what_would_break_a_table():
     assert r"0.00235 \[0.001, 0.004\]" in page
     lines = [line for line in page.splitlines() if line.startswith("|")]
     assert len(lines) == len(CLAIMS) + 2
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {11}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {9}
     counts = table.status.value_counts()
     assert all(f"{name}: {n}" in page for name, n in counts.items())
     assert "nan" not in page and "| 27.85 % |" in page  # the paper's digits
+
+
+def test_every_model_has_two_columns_of_its_own():
+    first = judge("minnow", row("zone1_tasks", 5), row("maths_p_min", 0.002))
+    second = judge("smollm2", row("zone1_tasks", 4).assign(on="another"))
+    page = as_markdown(first, second)
+    [line] = [line for line in page.splitlines() if "Five tasks are in Zone 1." in line]
+    cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+    assert cells[4] == "5 (n = 12)" and cells[6] == "4 (n = 12, on another)"
+    assert [cells[5], cells[7]] == [
+        t.status[t.measure == "zone1_tasks"].iloc[0] for t in (first, second)
+    ]
 
 
 @pytest.fixture
@@ -375,6 +387,7 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setattr(make_ledger, "ROOT", tmp_path)
     monkeypatch.setattr(make_ledger, "PAGE", tmp_path / "claims.md")
     monkeypatch.setattr(make_ledger, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(make_ledger, "KEPT", tmp_path)
     return tmp_path
 
 
@@ -440,8 +453,9 @@ def test_the_papers_model_brings_pythia_along(places, monkeypatch):
 def test_all_of_it_end_to_end_and_again_from_the_cache(places, monkeypatch, capsys):
     model = randomised()
     monkeypatch.setattr(sna, "load_model", lambda name: model)
-    easy = {name: task for name, task in make_ledger.some_tasks(True).items() if "easy" in name}
-    monkeypatch.setattr(make_ledger, "some_tasks", lambda reduced: easy)
+    tasks = make_ledger.some_tasks("minnow", True)
+    easy = {name: task for name, task in tasks.items() if "easy" in name}
+    monkeypatch.setattr(make_ledger, "some_tasks", lambda name, reduced: easy)
     monkeypatch.setattr(make_ledger, "MULTIPLIERS", (12.0,))
     page = make_ledger.make("minnow", reduced=True)
     text = page.read_text(encoding="utf-8")

