@@ -184,7 +184,7 @@ def test_the_ledger_says_on_what_and_how():
     table = table.set_index("id")
     assert list(table.index) == list(CLAIMS.id)
     assert table.loc["zone1_tasks", ["paper", "value", "n", "on", "method"]].tolist() == [
-        *(5.0, 5.0, 12.0, "toy", "by hand")
+        *(5.0, 5.0, 12.0, "", "by hand")
     ]
     assert table.on["pythia_p_min"] == "b" and table.on["spearman"] == ""
     assert set(judge("toy").status) == {UNKNOWN}
