@@ -11,13 +11,14 @@ with sna.amplify(model, sna.Amplification(8, sna.top_neurons(scores, 8, k=10), 2
 
 from snahelpers import check, interference, plots, scoring, sentiment, stats, widgets
 from snahelpers.amplification import Amplification, amplify
+from snahelpers.checkpoints import answer_key
 from snahelpers.contests import compare, contest, winners
 from snahelpers.correlations import correlate
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.files import data_path
 from snahelpers.frames import task_level
 from snahelpers.layers import decompose, layer_peaks
-from snahelpers.models import answer_key, load_dimmed, load_model, setup
+from snahelpers.models import load_dimmed, load_model, setup
 from snahelpers.neurons import (
     activations,
     differential_activation,

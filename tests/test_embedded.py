@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import card  # the recipe's own measures, so that tests and cards cannot disagree
 import snahelpers as sna
-from snahelpers.models import embedded_models
+from snahelpers.checkpoints import embedded_models
 from snahelpers.tasks import answer_tokens
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -384,7 +384,7 @@ def test_what_was_found_on_one_model_is_not_shown_for_another(page):
 
 @pytest.mark.parametrize(("name", "size"), [("gpt2-xl", "6,431 MB"), ("gpt2", "548 MB")])
 def test_a_model_from_the_hub_is_told_with_its_size(page, name, size, monkeypatch):
-    monkeypatch.setattr("snahelpers.models.cached_folder", lambda name: None)
+    monkeypatch.setattr("snahelpers.checkpoints.cached_folder", lambda name: None)
     page.model_row.listed.value = name
     assert size in page.model_row.status.value
 

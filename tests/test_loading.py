@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import factory
 import snahelpers as sna
-from snahelpers import models
+from snahelpers import checkpoints, models
 
 END = factory.tokenizer().convert_tokens_to_ids(factory.END)
 
@@ -142,7 +142,7 @@ def test_dtype_may_be_a_word():
 def gguf_file(tmp_path, monkeypatch):
     """A GGUF file of a tiny Llama, and a cache of its own."""
     pytest.importorskip("gguf", reason="the optional package gguf is not installed")
-    monkeypatch.setattr(models, "HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(checkpoints, "HF_HOME", str(tmp_path / "cache"))
     import gguf
 
     torch.manual_seed(0)
@@ -219,8 +219,8 @@ def test_a_gguf_file_is_converted_once_and_never_changed(gguf_file, capsys):
 
 def test_a_gguf_file_without_the_package_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "x.gguf").write_bytes(b"GGUF")
-    monkeypatch.setattr(models, "HF_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(models, "find_spec", lambda name: None)
+    monkeypatch.setattr(checkpoints, "HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(checkpoints, "find_spec", lambda name: None)
     with pytest.raises(sna.ModelError, match="pip install gguf"):
         sna.load_model(tmp_path / "x.gguf")
     with pytest.raises(sna.ModelError, match="make smollm2"):
@@ -230,7 +230,7 @@ def test_a_gguf_file_without_the_package_says_what_to_install(tmp_path, monkeypa
 def test_a_damaged_gguf_file_leaves_nothing_behind(tmp_path, monkeypatch):
     pytest.importorskip("gguf", reason="the optional package gguf is not installed")
     (tmp_path / "x.gguf").write_bytes(b"GGUF and then nothing")
-    monkeypatch.setattr(models, "HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(checkpoints, "HF_HOME", str(tmp_path / "cache"))
     with pytest.raises(sna.ModelError, match=r"x\.gguf"):
         sna.load_model(tmp_path / "x.gguf")
     assert not list((tmp_path / "cache" / "snahelpers").iterdir())
@@ -238,11 +238,11 @@ def test_a_damaged_gguf_file_leaves_nothing_behind(tmp_path, monkeypatch):
 
 def test_two_processes_may_convert_at_once(gguf_file):
     code = (
-        "import sys; from pathlib import Path; from snahelpers import models; "
-        "models.HF_HOME = sys.argv[2]; print(models.converted(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path; from snahelpers import checkpoints as c; "
+        "c.HF_HOME = sys.argv[2]; print(c.converted(Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(gguf_file), str(gguf_file.parent / "cache")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     folders = {process.communicate()[0].splitlines()[-1] for process in both}
     assert len(folders) == 1 and not any(process.returncode for process in both)
-    assert (models.Path(folders.pop()) / "config.json").is_file()
+    assert (checkpoints.Path(folders.pop()) / "config.json").is_file()

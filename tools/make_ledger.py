@@ -138,7 +138,7 @@ def from_interference(
 
 def from_sentiment(model: TransformerBridge, neutral: Sequence[str], reduced: bool) -> pd.DataFrame:
     """Section 6 on SST-2, or on the course's own reviews for the embedded models."""
-    embedded = model.cfg.model_name in sna.models.embedded_models()
+    embedded = model.cfg.model_name in sna.checkpoints.embedded_models()
     own = sentiment.load_sst2("reviews")
     reviews = own if embedded else sentiment.load_sst2()
     source = "the course's reviews" if reviews.equals(own) else "SST-2"

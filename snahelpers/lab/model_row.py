@@ -36,7 +36,9 @@ class ModelRow(w.VBox):
 
     def __init__(self, name: str, use: Callable[[Bench], None]) -> None:
         self.listed = w.Dropdown(
-            options=list(dict.fromkeys([*sna.models.embedded_models(), *DOWNLOAD_MEGABYTES, name])),
+            options=list(
+                dict.fromkeys([*sna.checkpoints.embedded_models(), *DOWNLOAD_MEGABYTES, name])
+            ),
             value=name,
             description="model",
             style=sna.widgets.LABEL,
@@ -84,17 +86,19 @@ def whereabouts(name: str) -> str:
     Raises:
         ModelError: it is there and cannot be used.
     """
-    if name in sna.models.embedded_models():
+    if name in sna.checkpoints.embedded_models():
         return "ships with the course"
     if Path(name).expanduser().is_dir():
         return "a folder on this computer"
-    if sna.models.cached_folder(name):
+    if sna.checkpoints.cached_folder(name):
         return "on this computer already"
     megabytes = DOWNLOAD_MEGABYTES.get(name)
     with suppress(Exception):  # no network, no such model: loading it will say which
         megabytes = (
             megabytes
-            or sna.models.weights_size(HfApi().model_info(name, files_metadata=True).siblings or [])
+            or sna.checkpoints.weights_size(
+                HfApi().model_info(name, files_metadata=True).siblings or []
+            )
             / 1e6
         )
     size = f"about {megabytes:,.0f} MB" if megabytes else "whose size could not be asked"
