@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -512,3 +513,17 @@ def test_chapters_print_what_the_page_says(claim, number, pattern, scale):
     [value] = found
     rounding = 0.5 * 10 ** -len(value.partition(".")[2]) + 0.005 * abs(on_page)
     assert abs(float(value) * scale - on_page) <= rounding * scale
+
+
+def verdict(number: str) -> dict[str, list[str]]:
+    """The last table of a chapter: what it says of each question."""
+    [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    outputs = [o for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", [])]
+    *_, table = (o.data["text/html"] for o in outputs if "text/html" in o.get("data", {}))
+    rows = re.findall(r"<th>(.*?)</th>((?:\s*<td>.*?</td>)+)", table)
+    return {question: re.findall("<td>(.*?)</td>", cases) for question, cases in rows}
+
+
+def test_notebook_08_answers_the_questions_of_07_as_07_does():
+    first, both = verdict("07"), verdict("08")
+    assert len(first) == 4 and first == {question: both[question] for question in first}

@@ -20,7 +20,7 @@ MAKE_CACHE = ROOT.parent / "shared" / "make_hub_cache.py"
 GPT2, PYTHIA = "gpt2", "EleutherAI/pythia-160m"
 # A notebook takes a minute or more on such a model, so each runs on one of them; 06 has a test of
 # its own, and 10 names its model.
-ON_PYTHIA = ("00", "01", "04", "05")
+ON_PYTHIA = ("00", "01", "04", "05", "08")
 RUNS = [
     pytest.param(path, PYTHIA if path.stem[:2] in ON_PYTHIA else GPT2, id=path.stem)
     for path in NOTEBOOKS

@@ -12,6 +12,7 @@ from snahelpers.check import (
     hook_and_amplify,
     map_the_zones,
     measure_interference,
+    question_the_zone,
     start_here,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "hook_and_amplify",
     "map_the_zones",
     "measure_interference",
+    "question_the_zone",
     "start_here",
 ]

@@ -17,7 +17,6 @@ _FLIPPED = np.array(
         [0.1, -3.0, 1.2],
     ]
 )
-_CONFIDENCE, _GAIN = np.array([0.1, 0.3, 0.5, 0.8, 0.9]), np.array([0.6, 0.2, -0.1, 0.1, -1.0])
 _BEFORE, _DIMMED = np.array([0.6, 0.3, 0.9]), np.array([0.1, 0.02, 0.5])
 _AMPLIFIED = np.array([0.4, 0.05, 0.85])
 
@@ -94,35 +93,6 @@ best_of_many_p_value = Exercise(
     praise="Right: a best set against bests. It holds however alike the configurations are.",
 )
 
-gated_gain = Exercise(
-    right=lambda confidence, gain, threshold: np.where(confidence < threshold, gain, 0).mean(),
-    cases=[(_CONFIDENCE, _GAIN, 0.4), (_CONFIDENCE, _GAIN, 0.8), (_CONFIDENCE, -_GAIN, 0.5)],
-    mistakes=[
-        (
-            lambda confidence, gain, threshold: gain[confidence < threshold].mean(),
-            "That is the mean over the amplified prompts. The others count too, with a change of "
-            "0.",
-        ),
-        (
-            lambda confidence, gain, threshold: np.where(confidence > threshold, gain, 0).mean(),
-            "The gate is the wrong way round: amplify where confidence is *below* the threshold.",
-        ),
-        (
-            lambda confidence, gain, threshold: gain.mean(),
-            "That amplifies always. Where the model is confident, the change is 0.",
-        ),
-        (
-            lambda confidence, gain, threshold: gain[confidence < threshold].sum(),
-            "That is the sum: divide by the number of all prompts.",
-        ),
-        (
-            lambda confidence, gain, threshold: np.where(confidence <= threshold, gain, 0).mean(),
-            "At the threshold itself nothing is amplified: *below* is <.",
-        ),
-    ],
-    praise="Right. Never is a gate too, of threshold 0, and gains exactly 0: that is to be beaten.",
-)
-
 recovered_share = Exercise(
     right=lambda before, dimmed, amplified: _above(amplified, dimmed) / _above(before, dimmed),
     cases=[(_BEFORE, _DIMMED, _AMPLIFIED), (_BEFORE, _DIMMED, _DIMMED / 2)],
@@ -156,4 +126,27 @@ recovered_share = Exercise(
         ),
     ],
     praise="Right: 0 is nothing, 1 is all of it, and below 0 amplifying made it worse.",
+)
+
+beats_every_control = Exercise(
+    right=lambda strength: 0 < strength < 0.8,
+    cases=[(0.3,), (0.0,), (1.0,)],
+    mistakes=[
+        (
+            lambda strength: True,
+            "You say yes everywhere, even at 0, where the facts are gone. A gain alone decides "
+            "nothing: is it larger than a temperature's, and than that of random neurons?",
+        ),
+        (
+            lambda strength: strength < 0.8,
+            "You say yes at 0, where the facts are gone. Random neurons alone do not show that: "
+            "the amplification must also gain more than a temperature.",
+        ),
+        (
+            lambda strength: False,
+            "You say no everywhere, and a test that cannot say yes is worthless. At 0.3 the facts "
+            "are there: what do `sna.compare`'s columns difference and low say?",
+        ),
+    ],
+    praise="Right: yes where the facts are weak, no where they are gone, no where all is well.",
 )
