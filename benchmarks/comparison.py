@@ -72,7 +72,7 @@ def operations(given: Given, layers: list[int]) -> float:
     """Additions and multiplications of ours a configuration and prompt, the mean over `layers`.
 
     The blocks after the layer for every token, but the last one's MLP, like the unembedding, for
-    the last token only; for GPT-2.
+    the last token only.
     """
     return sum(_operations(given, layer, spared=1) for layer in layers) / len(layers)
 
@@ -87,8 +87,10 @@ def _operations(given: Given, layer: int, spared: int) -> float:
     blocks = cfg.n_layers - 1 - layer
     for _, tokens in given.groups:
         prompts, length = tokens.shape
-        attention = 2 * 4 * cfg.d_model**2 + 4 * length * cfg.d_model  # of a token: matrices, mean
-        mlp = 2 * 2 * cfg.d_model * cfg.d_mlp
+        keys = cfg.d_head * (getattr(cfg, "n_key_value_heads", None) or cfg.n_heads)
+        # Of a token: four matrices, and the mean.
+        attention = 4 * cfg.d_model * (cfg.d_model + keys) + 4 * length * cfg.d_model
+        mlp = 2 * (3 if cfg.gated_mlp else 2) * cfg.d_model * cfg.d_mlp
         tokens_in_mlps = blocks * length - min(blocks, spared) * (length - 1)
         unembedding = 2 * cfg.d_model * cfg.d_vocab
         total += prompts * (blocks * length * attention + tokens_in_mlps * mlp + unembedding)

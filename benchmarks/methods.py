@@ -97,6 +97,13 @@ class CarefulLoop(PlainLoop):
         return p_of(logits[:, -1], targets)
 
 
+def output_matrix(model: nn.Module, layer: int) -> nn.Module:
+    """The MLP's output matrix in a model of transformers, GPT-2's or Llama's kind."""
+    if hasattr(model, "transformer"):
+        return model.transformer.h[layer].mlp.c_proj
+    return model.model.layers[layer].mlp.down_proj
+
+
 class RawHook:
     """A pre-hook on the MLP's output matrix of a plain transformers model, whole passes in batches.
 
@@ -138,7 +145,7 @@ class RawHook:
         def scale(module: nn.Module, inputs: tuple) -> None:
             amplify_in_place(inputs[0][:, first:], neurons, factors)
 
-        handle = self.model.transformer.h[layer].mlp.c_proj.register_forward_pre_hook(scale)
+        handle = output_matrix(self.model, layer).register_forward_pre_hook(scale)
         try:
             return self.model(tokens, use_cache=False, logits_to_keep=1).logits[:, -1]
         finally:
@@ -163,7 +170,7 @@ class NNsight(FusedRawHook):
 
     def logits(self, layer: int, tokens: Tensor, factors: Float[Tensor, "row 1 k"]) -> Tensor:
         neurons, first = self.given.neurons[layer], self.given.first
-        projection = self.traced.transformer.h[layer].mlp.c_proj
+        projection = output_matrix(self.traced, layer)
         with self.traced.trace(tokens, use_cache=False, logits_to_keep=1):
             amplify_in_place(projection.input[:, first:], neurons, factors)
             logits = self.save(self.traced.output.logits)

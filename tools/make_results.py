@@ -73,8 +73,13 @@ def sweep_seeds() -> pd.DataFrame:
 
 def interference_minnow() -> pd.DataFrame:
     """What amplifying each domain does to every one, at three settings."""
+    return interference(minnow_plan())
+
+
+def minnow_plan() -> "InterferencePlan":
+    """The paper's multiplier, and one that is large enough to be seen on minnow."""
     model, tasks, neutral = sna.load_model("minnow"), sna.load_tasks(), sna.load_neutral()
-    return interference(InterferencePlan(model, tasks, neutral, multipliers=(2.5, 12.0)))
+    return InterferencePlan(model, tasks, neutral, multipliers=(2.5, 12.0))
 
 
 def interference(plan: "InterferencePlan") -> pd.DataFrame:
