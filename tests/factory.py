@@ -4,6 +4,7 @@ Each has the architecture of a real family, a byte-level BPE tokenizer trained o
 and loads in well under a second. Their answers mean nothing; their algebra is exact.
 """
 
+import contextlib
 import functools
 import tempfile
 from pathlib import Path
@@ -33,16 +34,30 @@ PROMPTS = [
     "The river runs to",
 ]
 TARGETS = [" mat", " four", " ran", " quiet", " the"]
-WIDE = {"initializer_range": 0.2}  # default weights are so small that edits drown in rounding
-GATED = {
+THREE = {
     "num_hidden_layers": 3,
     "hidden_size": 32,
-    "intermediate_size": 80,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
     "max_position_embeddings": CONTEXT,
-    **WIDE,
+    "initializer_range": 0.2,  # default weights are so small that edits drown in rounding
 }
+ALIKE = {"intermediate_size": 128, "num_attention_heads": 2}
+GATED = {"intermediate_size": 80, "num_attention_heads": 4, "num_key_value_heads": 2} | THREE
+GPT2 = {"n_layer": 3, "n_embd": 32, "n_head": 2, "n_positions": CONTEXT, "initializer_range": 0.2}
+SLIDING = GATED | {"sliding_window": 2 * CONTEXT}
+# A class of transformers, and what makes it tiny.
+FAMILIES = {
+    "gpt2": ("GPT2LMHeadModel", GPT2),
+    # So many tokens that its logits take more memory than all the rest.
+    "wordy": ("GPT2LMHeadModel", GPT2 | {"n_layer": 2, "vocab_size": 20_000}),
+    "neox": ("GPTNeoXForCausalLM", THREE | ALIKE),
+    "llama": ("LlamaForCausalLM", GATED),
+    "mistral": ("MistralForCausalLM", SLIDING),
+    # A norm follows its MLP, so its neurons do not simply add to the residual stream.
+    "gemma2": ("Gemma2ForCausalLM", SLIDING | {"head_dim": 16, "query_pre_attn_scalar": 16}),
+    "mixtral": ("MixtralForCausalLM", GATED | {"num_local_experts": 4}),
+}
+DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
+HOME = tempfile.TemporaryDirectory(prefix="snahelpers-tests-")  # deleted when the tests end
 
 
 @functools.cache
@@ -65,98 +80,22 @@ def tokenizer() -> transformers.PreTrainedTokenizerFast:
     )
 
 
-def gpt2():
-    return transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            n_layer=3, n_embd=32, n_head=2, n_positions=CONTEXT, **WIDE, **_vocabulary()
-        )
-    )
-
-
-def wordy():
-    """GPT-2 with so many tokens that its logits take more memory than all the rest."""
-    vocabulary = _vocabulary() | {"vocab_size": 20_000}
-    return transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(n_layer=2, n_embd=32, n_head=2, n_positions=CONTEXT, **vocabulary)
-    )
-
-
-def neox():
-    return transformers.GPTNeoXForCausalLM(
-        transformers.GPTNeoXConfig(
-            num_hidden_layers=3,
-            hidden_size=32,
-            intermediate_size=128,
-            num_attention_heads=2,
-            max_position_embeddings=CONTEXT,
-            **WIDE,
-            **_vocabulary(),
-        )
-    )
-
-
-def llama():
-    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**GATED, **_vocabulary()))
-
-
-def mistral():
-    return transformers.MistralForCausalLM(
-        transformers.MistralConfig(
-            sliding_window=2 * CONTEXT,
-            **GATED,
-            **_vocabulary(),
-        )
-    )
-
-
-def gemma2():
-    """A norm follows its MLP, so its neurons do not simply add to the residual stream."""
-    return transformers.Gemma2ForCausalLM(
-        transformers.Gemma2Config(
-            head_dim=16,
-            query_pre_attn_scalar=16,
-            sliding_window=2 * CONTEXT,
-            **GATED,
-            **_vocabulary(),
-        )
-    )
-
-
-def mixtral():
-    return transformers.MixtralForCausalLM(
-        transformers.MixtralConfig(
-            num_hidden_layers=2,
-            hidden_size=32,
-            intermediate_size=32,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            num_local_experts=4,
-            max_position_embeddings=CONTEXT,
-            **_vocabulary(),
-        )
-    )
-
-
-DENSE = ("gpt2", "neox", "llama")  # whose MLP's output is added to the residual stream as it is
-FAMILIES = {
-    family.__name__: family for family in (gpt2, wordy, neox, llama, mistral, gemma2, mixtral)
-}
-
-
-def save(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
-    """Write a random model of `family` with its tokenizer to `folder`, as save_pretrained does."""
+def write(folder: Path, architecture: str, **config) -> Path:
+    """A random model of a class of transformers, with its tokenizer, as save_pretrained does."""
+    end = tokenizer().convert_tokens_to_ids(END)
+    vocabulary = {"vocab_size": len(tokenizer()), "bos_token_id": end, "eos_token_id": end}
+    kind = getattr(transformers, architecture)
     torch.manual_seed(0)
-    FAMILIES[family]().to(dtype).save_pretrained(folder)
+    kind(kind.config_class(**vocabulary | config)).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 
 
 @functools.cache
 def folder(family: str) -> Path:
-    """A saved model that tests share and leave as it is; it is deleted when the tests end."""
-    place = tempfile.TemporaryDirectory(prefix="snahelpers-tests-")
-    _KEPT.append(place)
-    return save(family, Path(place.name) / family)
+    """A saved model that tests share and leave as it is."""
+    architecture, config = FAMILIES[family]
+    return write(Path(HOME.name) / family, architecture, **config)
 
 
 @functools.cache
@@ -165,6 +104,7 @@ def load(family: str, dtype: torch.dtype = torch.float32) -> TransformerBridge:
     return sna.load_model(folder(family), device="cpu", dtype=dtype)
 
 
+@functools.cache
 def plain(family: str, dtype: torch.dtype = torch.float32) -> transformers.PreTrainedModel:
     """The same model as plain transformers loads it: the reference that owes us nothing."""
     return transformers.AutoModelForCausalLM.from_pretrained(
@@ -182,6 +122,42 @@ def neuron_outputs(reference: transformers.PreTrainedModel, layer: int) -> torch
         "gemma2": "model.layers.{}.mlp.down_proj",
     }
     return reference.get_submodule(paths[reference.config.model_type].format(layer))
+
+
+def where(model: TransformerBridge, tokens: torch.Tensor, positions: str, n: int = 1):
+    """[batch, pos]: all but a beginning-of-sequence token in front, or the last n."""
+    edited = torch.ones_like(tokens, dtype=torch.bool)
+    edited[:, 0] = tokens[:, 0] != model.tokenizer.bos_token_id  # elsewhere it is text
+    if positions == "last":
+        edited = torch.zeros_like(edited)
+        edited[:, -n:] = True
+    return edited
+
+
+@torch.no_grad()
+def plain_logits(family: str, tokens: torch.Tensor, edits=(), where=None, dtype=torch.float64):
+    """What plain transformers answers while plain torch hooks scale neurons.
+
+    Args:
+        edits: (layer, neurons, one factor or one a neuron).
+        where: Bool [batch, pos].
+    """
+    reference = plain(family, dtype)
+
+    def scale(neurons, factor):
+        def hook(module, args):
+            edited = args[0].clone()
+            factors = torch.as_tensor(factor, dtype=dtype)
+            edited[..., neurons] *= torch.where(where[..., None], factors, 1)
+            return (edited,)
+
+        return hook
+
+    with contextlib.ExitStack() as hooked:
+        for layer, neurons, factor in edits:
+            output = neuron_outputs(reference, layer)
+            hooked.enter_context(output.register_forward_pre_hook(scale(neurons, factor)))
+        return reference(tokens).logits
 
 
 def tolerance(family: str) -> dict[str, float]:
@@ -208,9 +184,25 @@ def task(name: str = "tiny", prompts=PROMPTS, targets=TARGETS) -> sna.Task:
     return sna.Task(name, "words", "easy", tuple(examples))
 
 
-_KEPT: list[tempfile.TemporaryDirectory] = []
+def sweep(model: TransformerBridge, tasks: sna.Task | list[sna.Task], grid: sna.Grid, **options):
+    """A sweep against `SENTENCES`, without a bar."""
+    return sna.sweep(model, tasks, grid, **{"neutral": SENTENCES, "progress": False} | options)
 
 
-def _vocabulary() -> dict[str, int]:
-    end = tokenizer().convert_tokens_to_ids(END)
-    return {"vocab_size": len(tokenizer()), "bos_token_id": end, "eos_token_id": end}
+@contextlib.contextmanager
+def unchanged(model: TransformerBridge):
+    """What is done inside leaves weights, hooks, modes and answers as they were."""
+
+    def state():
+        modules = [*model.modules(), *model.original_model.modules()]
+        hooks = [(len(m._forward_hooks), len(m._forward_pre_hooks), m.training) for m in modules]
+        gradients = [(p.requires_grad, p.grad is None) for p in model.parameters()]
+        sites = [site.has_hooks() for site in model.hook_dict.values()]
+        return hooks, gradients, sites, torch.is_grad_enabled()
+
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    answer, before = model(PROMPTS[0]), state()
+    yield
+    assert state() == before
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    assert torch.equal(model(PROMPTS[0]), answer)

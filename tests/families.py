@@ -5,11 +5,9 @@ is. `UNTRIED` names every other architecture that TransformerLens lists, with th
 """
 
 import functools
-import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import torch
 import transformers
 
 import factory
@@ -29,11 +27,10 @@ TWICE = "blocks run more than once"
 NO_SITE = r"no neuron site .* at layer 0: TransformerLens shows no dense MLP there"
 NO_STREAM = r"shows the residual stream \(hook_resid_post\) after 0 of 3 layers"
 NOT_BOOTED = r"TransformerLens could not load it"
-ANSWERS_OTHERWISE = r"TransformerLens answers otherwise than transformers"
+OTHER_ANSWERS = r"TransformerLens answers otherwise than transformers"
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """How to make one tiny model.
 
     Attributes:
@@ -47,7 +44,7 @@ class Family:
     architecture: str
     kind: str
     outputs: str
-    config: dict = field(repr=False)
+    config: dict
     refused: str | None = None
 
 
@@ -58,23 +55,22 @@ LLAMA = TINY | THREE | CONTEXT | {"num_key_value_heads": 2, "intermediate_size":
 ALL_HEADS = LLAMA | {"num_key_value_heads": 4}
 WIDE_HEADS = LLAMA | {"head_dim": 16}
 GEMMA = WIDE_HEADS | {"query_pre_attn_scalar": 16, "sliding_window": 2 * factory.CONTEXT}
-GPT = {"n_layer": 3, "n_embd": 32, "n_head": 4, "initializer_range": 0.2} | {"n_positions": 64}
+GPT = factory.GPT2 | {"n_head": 4}
 GPT_NEO = TINY | CONTEXT | {"num_layers": 2, "num_heads": 2, "window_size": 4}
+GPT_NEO |= {"attention_types": [[["global", "local"], 1]]}
 ROTARY_GPT = GPT | {"rotary_dim": 8}
 FALCON = TINY | THREE | {"ffn_hidden_size": 128}
-GROUPED = {"num_kv_heads": 2, "new_decoder_architecture": True}
+GROUPED = FALCON | {"num_kv_heads": 2, "new_decoder_architecture": True}
 FALCON_RW = {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True}
 OPT = TINY | THREE | CONTEXT | {"ffn_dim": 128, "word_embed_proj_dim": 32, "init_std": 0.2}
 OPT_350M = {"word_embed_proj_dim": 16, "do_layer_norm_before": False}
 XGLM = {"d_model": 32, "ffn_dim": 128, "num_layers": 3, "attention_heads": 2, "init_std": 0.2}
 MPT = {"d_model": 32, "n_layers": 3, "n_heads": 4, "max_seq_len": 64, "initializer_range": 0.2}
-MINISTRAL = {
-    "rope_type": "default",
-    "rope_theta": 1e4,
-    "llama_4_scaling_beta": 0.1,
-    "original_max_position_embeddings": factory.CONTEXT,
-}
+YARN = {"original_max_position_embeddings": factory.CONTEXT, "llama_4_scaling_beta": 0.1}
+MINISTRAL = {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4} | YARN}
 GRANITE = {"residual_multiplier": 0.5, "logits_scaling": 2.0, "embedding_multiplier": 2.0}
+GRANITE_4 = {"num_local_experts": 0, "shared_intermediate_size": 80, "mamba_n_heads": 8}
+GRANITE_4 |= GRANITE | {"layer_types": ["full_attention"] * 3}
 GEMMA4 = {
     "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
     "hidden_size_per_layer_input": 8,
@@ -97,6 +93,7 @@ LINEAR = {
     "linear_key_head_dim": 16,
     "linear_value_head_dim": 16,
 }
+LFM2 = {"block_auto_adjust_ff_dim": False, "layer_types": ["conv", "full_attention", "conv"]}
 MAMBA2 = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_d_state": 16, "mamba_chunk_size": 16}
 JAMBA = {
     "num_experts": 1,
@@ -136,12 +133,7 @@ NONE = ""
 
 # The first of each kind is tested by `make test`.
 FAMILIES = {
-    "GPT-Neo": Family(
-        "GPTNeoForCausalLM",
-        PLAIN,
-        C_PROJ,
-        GPT_NEO | {"attention_types": [[["global", "local"], 1]]},
-    ),
+    "GPT-Neo": Family("GPTNeoForCausalLM", PLAIN, C_PROJ, GPT_NEO),
     "GPT-2": Family("GPT2LMHeadModel", PLAIN, C_PROJ, GPT),
     "GPT-1": Family("OpenAIGPTLMHeadModel", NORM_AFTER, C_PROJ, GPT, NO_STREAM),
     "StarCoder": Family("GPTBigCodeForCausalLM", PLAIN, C_PROJ, GPT),
@@ -162,30 +154,19 @@ FAMILIES = {
     ),
     "Phi": Family("PhiForCausalLM", PARALLEL, "model.layers.{}.mlp.fc2", LLAMA),
     "Falcon": Family("FalconForCausalLM", PARALLEL, DENSE, FALCON),
-    "Falcon, grouped heads": Family(
-        "FalconForCausalLM", PARALLEL, DENSE, FALCON | GROUPED, NOT_BOOTED
-    ),
+    "Falcon, grouped heads": Family("FalconForCausalLM", PARALLEL, DENSE, GROUPED, NOT_BOOTED),
     "StableLM, parallel": Family(
         "StableLmForCausalLM", PARALLEL, DOWN, LLAMA | {"use_parallel_residual": True}
     ),
     "BLOOM": Family("BloomForCausalLM", ALIBI, DENSE, TINY | {"n_layer": 3, "n_head": 4}),
     "MPT": Family("MptForCausalLM", ALIBI, "transformer.blocks.{}.ffn.down_proj", MPT),
     "Falcon, a key for each head": Family(
-        "FalconForCausalLM",
-        PARALLEL,
-        DENSE,
-        FALCON | GROUPED | {"multi_query": False},
-        ANSWERS_OTHERWISE,
+        "FalconForCausalLM", PARALLEL, DENSE, GROUPED | {"multi_query": False}, OTHER_ANSWERS
     ),
     "Falcon-RW": Family("FalconForCausalLM", ALIBI, DENSE, FALCON | FALCON_RW),
     "Llama": Family("LlamaForCausalLM", GATED, DOWN, LLAMA),
     "Mistral": Family("MistralForCausalLM", GATED, DOWN, LLAMA),
-    "Ministral 3": Family(
-        "Ministral3ForCausalLM",
-        GATED,
-        DOWN,
-        WIDE_HEADS | {"rope_parameters": MINISTRAL},
-    ),
+    "Ministral 3": Family("Ministral3ForCausalLM", GATED, DOWN, WIDE_HEADS | MINISTRAL),
     "Qwen 2": Family("Qwen2ForCausalLM", GATED, DOWN, LLAMA),
     "Qwen 3": Family("Qwen3ForCausalLM", GATED, DOWN, WIDE_HEADS),
     "Gemma": Family("GemmaForCausalLM", GATED, DOWN, WIDE_HEADS),
@@ -201,10 +182,7 @@ FAMILIES = {
     "BitNet": Family("BitNetForCausalLM", GATED, DOWN, LLAMA),
     "Youtu": Family("YoutuForCausalLM", GATED, DOWN, ALL_HEADS | LATENT),
     "ModernBERT decoder": Family(
-        "ModernBertDecoderForCausalLM",
-        GATED,
-        "model.layers.{}.mlp.Wo",
-        LLAMA | {"pad_token_id": 0},
+        "ModernBertDecoderForCausalLM", GATED, "model.layers.{}.mlp.Wo", LLAMA | {"pad_token_id": 0}
     ),
     "Gemma 2": Family("Gemma2ForCausalLM", NORM_AFTER, DOWN, GEMMA),
     "Gemma 3": Family("Gemma3ForCausalLM", NORM_AFTER, DOWN, GEMMA),
@@ -218,22 +196,12 @@ FAMILIES = {
         "GraniteMoeHybridForCausalLM",
         SCALED,
         "model.layers.{}.shared_mlp.output_linear",
-        LLAMA
-        | GRANITE
-        | {"num_local_experts": 0, "shared_intermediate_size": 80, "mamba_n_heads": 8}
-        | {"layer_types": ["full_attention"] * 3},
+        LLAMA | GRANITE_4,
         NO_SITE,
     ),
     "Cohere": Family("CohereForCausalLM", SCALED, DOWN, LLAMA),
     "Cohere 2": Family("Cohere2ForCausalLM", SCALED, DOWN, LLAMA),
-    "LFM2": Family(
-        "Lfm2ForCausalLM",
-        HYBRID,
-        "model.layers.{}.feed_forward.w2",
-        LLAMA
-        | {"block_auto_adjust_ff_dim": False}
-        | {"layer_types": ["conv", "full_attention", "conv"]},
-    ),
+    "LFM2": Family("Lfm2ForCausalLM", HYBRID, "model.layers.{}.feed_forward.w2", LLAMA | LFM2),
     "Qwen 3.5": Family("Qwen3_5ForCausalLM", HYBRID, DOWN, WIDE_HEADS | LINEAR),
     "OLMo Hybrid": Family("OlmoHybridForCausalLM", HYBRID, DOWN, LLAMA | LINEAR),
     "Falcon-H1": Family(
@@ -258,56 +226,45 @@ FAMILIES = {
 }
 FIRST_OF_A_KIND = list({f.kind: name for name, f in reversed(FAMILIES.items())}.values())[::-1]
 
+
+def named(names: str, ending: str = "") -> list[str]:
+    return [name + ending for name in names.split()]
+
+
 UNTRIED = {
-    "a mixture of experts, which `load_model` refuses by that name": (
-        *("AfmoeForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM"),
-        *("DeepseekV4ForCausalLM", "Ernie4_5_MoeForCausalLM", "FlexOlmoForCausalLM"),
-        *("Glm4MoeForCausalLM", "Glm4MoeLiteForCausalLM", "GlmMoeDsaForCausalLM"),
-        *("GptOssForCausalLM", "GraniteMoeForCausalLM", "JetMoeForCausalLM", "LagunaForCausalLM"),
-        *("Lfm2MoeForCausalLM", "Llama4ForCausalLM", "MiniMaxM2ForCausalLM", "MixtralForCausalLM"),
-        *("OlmoeForCausalLM", "Qwen2MoeForCausalLM", "Qwen3MoeForCausalLM"),
-        *("Qwen3NextForCausalLM", "Qwen3_5MoeForCausalLM"),
+    "a mixture of experts, which `load_model` refuses by that name": named(
+        "Afmoe DeepseekV2 DeepseekV3 DeepseekV4 Ernie4_5_Moe FlexOlmo Glm4Moe Glm4MoeLite "
+        "GlmMoeDsa GptOss GraniteMoe JetMoe Laguna Lfm2Moe Llama4 MiniMaxM2 Mixtral Olmoe "
+        "Qwen2Moe Qwen3Moe Qwen3Next Qwen3_5Moe",
+        "ForCausalLM",
     ),
-    "needs code that is not in transformers, and such code is never run": (
-        *("BD3LM", "BaiChuanForCausalLM", "BaichuanForCausalLM", "DreamModel"),
-        *("ExaoneForCausalLM", "GPT2LMHeadCustomModel", "GiddForDiffusionLM"),
-        *("HyenaDNAForCausalLM", "InternLM2ForCausalLM", "JetMoEForCausalLM", "LLaDA2MoeModelLM"),
-        *("LLaDAModelLM", "MinGPTForCausalLM", "NanoGPTForCausalLM", "NeelSoluOldForCausalLM"),
-        *("OpenELMForCausalLM", "OuroForCausalLM", "PhiMoEForCausalLM", "QwenForCausalLM"),
-        *("RWKV7ForCausalLM", "RavenForCausalLM", "TransformerLensNative"),
-        "TransformerLensPretrain",
+    "needs code that is not in transformers, and such code is never run": named(
+        "BD3LM BaiChuanForCausalLM BaichuanForCausalLM DreamModel ExaoneForCausalLM "
+        "GPT2LMHeadCustomModel GiddForDiffusionLM HyenaDNAForCausalLM InternLM2ForCausalLM "
+        "JetMoEForCausalLM LLaDA2MoeModelLM LLaDAModelLM MinGPTForCausalLM NanoGPTForCausalLM "
+        "NeelSoluOldForCausalLM OpenELMForCausalLM OuroForCausalLM PhiMoEForCausalLM "
+        "QwenForCausalLM RWKV7ForCausalLM RavenForCausalLM TransformerLensNative "
+        "TransformerLensPretrain"
     ),
-    "another name of one in the table": (
-        *("Gemma1ForCausalLM", "MPTForCausalLM", "NeoForCausalLM", "NeoXForCausalLM"),
+    "another name of one in the table": named("Gemma1 MPT Neo NeoX", "ForCausalLM"),
+    "reads pictures or sound beside text": named(
+        "AudioFlamingo3 Emu3 Florence2 Gemma3 Gemma3n Gemma4 Gemma4Unified Glm4v GlmAsr Idefics3 "
+        "Llama4 Llava LlavaNext LlavaOnevision Mistral3 MuseGlimmer MusicFlamingo Qwen2Audio "
+        "Qwen2_5_VL Qwen3VL Qwen3VLMoe Qwen3_5 Qwen3_5Moe",
+        "ForConditionalGeneration",
     ),
-    "reads pictures or sound beside text": (
-        *("AudioFlamingo3ForConditionalGeneration", "Emu3ForConditionalGeneration"),
-        *("Florence2ForConditionalGeneration", "Gemma3ForConditionalGeneration"),
-        *("Gemma3nForConditionalGeneration", "Gemma4ForConditionalGeneration"),
-        *("Gemma4UnifiedForConditionalGeneration", "Glm4vForConditionalGeneration"),
-        *("GlmAsrForConditionalGeneration", "Idefics3ForConditionalGeneration"),
-        *("Llama4ForConditionalGeneration", "LlavaForConditionalGeneration"),
-        *("LlavaNextForConditionalGeneration", "LlavaOnevisionForConditionalGeneration"),
-        *("Mistral3ForConditionalGeneration", "MuseGlimmerForConditionalGeneration"),
-        *("MusicFlamingoForConditionalGeneration", "Qwen2AudioForConditionalGeneration"),
-        *("Qwen2_5_VLForConditionalGeneration", "Qwen3VLForConditionalGeneration"),
-        *("Qwen3VLMoeForConditionalGeneration", "Qwen3_5ForConditionalGeneration"),
-        "Qwen3_5MoeForConditionalGeneration",
+    "an encoder and a decoder": named(
+        "BartForConditionalGeneration BlenderbotForConditionalGeneration "
+        "LEDForConditionalGeneration LongT5ForConditionalGeneration "
+        "M2M100ForConditionalGeneration MBartForConditionalGeneration MarianMTModel "
+        "MT5ForConditionalGeneration PegasusForConditionalGeneration "
+        "SwitchTransformersForConditionalGeneration T5ForConditionalGeneration T5WithLMHeadModel "
+        "T5GemmaForConditionalGeneration T5Gemma2ForConditionalGeneration"
     ),
-    "an encoder and a decoder": (
-        *("BartForConditionalGeneration", "BlenderbotForConditionalGeneration"),
-        *("LEDForConditionalGeneration", "LongT5ForConditionalGeneration"),
-        *("M2M100ForConditionalGeneration", "MBartForConditionalGeneration", "MarianMTModel"),
-        *("MT5ForConditionalGeneration", "PegasusForConditionalGeneration"),
-        *("SwitchTransformersForConditionalGeneration", "T5ForConditionalGeneration"),
-        *("T5WithLMHeadModel", "T5GemmaForConditionalGeneration"),
-        "T5Gemma2ForConditionalGeneration",
-    ),
-    "no causal language model": (
-        *("ASTForAudioClassification", "BertForMaskedLM", "BertLMHeadModel", "BloomModel"),
-        *("DeiTForImageClassification", "DeiTModel", "HubertForCTC", "HubertModel"),
-        *("RobertaForMaskedLM", "ViTForImageClassification", "ViTModel", "Wav2Vec2ForCTC"),
-        *("Wav2Vec2ForPreTraining", "Wav2Vec2Model"),
+    "no causal language model": named(
+        "ASTForAudioClassification BertForMaskedLM BertLMHeadModel BloomModel "
+        "DeiTForImageClassification DeiTModel HubertForCTC HubertModel RobertaForMaskedLM "
+        "ViTForImageClassification ViTModel Wav2Vec2ForCTC Wav2Vec2ForPreTraining Wav2Vec2Model"
     ),
 }
 
@@ -315,22 +272,11 @@ UNTRIED = {
 @functools.cache
 def folder(name: str) -> Path:
     """A tiny model of random weights and its tokenizer, saved; deleted when the tests end."""
-    family = FAMILIES[name]
-    kind = getattr(transformers, family.architecture)
-    torch.manual_seed(0)
-    config = factory._vocabulary() | {"pad_token_id": None} | family.config
-    place = tempfile.TemporaryDirectory(prefix="snahelpers-families-")
-    _KEPT.append(place)
-    path = Path(place.name) / name
-    kind(kind.config_class(**config)).save_pretrained(path)
-    factory.tokenizer().save_pretrained(path)
-    return path
+    path, config = Path(factory.HOME.name, "families", name), FAMILIES[name].config
+    return factory.write(path, FAMILIES[name].architecture, **{"pad_token_id": None} | config)
 
 
 def plain(name: str) -> transformers.PreTrainedModel:
     """The same model as plain transformers loads it: the reference that owes us nothing."""
     kind = getattr(transformers, FAMILIES[name].architecture)
     return kind.from_pretrained(folder(name), attn_implementation="eager").eval()
-
-
-_KEPT: list[tempfile.TemporaryDirectory] = []

@@ -5,6 +5,11 @@ import itertools
 import numpy as np
 import pandas as pd
 
+# Of a sweep with one row an example.
+COLUMNS = (
+    "model task domain difficulty split method example layer n_neurons multiplier "
+    "p_base p_post pct_improvement delta_logodds rank_base rank_post entropy_base entropy_post"
+).split()
 LAYERS, COUNTS, MULTIPLIERS = (0, 1, 2, 3), (3, 5), (1.1, 1.5, 2.4)
 # Three domains of four tasks each, in which ranks of baseline P have the same mean.
 RANKS = {"maths": (1, 12, 6, 7), "poetry": (2, 11, 5, 8), "coding": (3, 10, 4, 9)}

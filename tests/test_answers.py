@@ -23,28 +23,14 @@ def task(prompts=LONG, targets=ANSWERS):
 
 def reference(family, example, positions):
     """Log P of the answer in plain transformers, amplified by a hook; and its worst rank."""
-    model, plain = factory.load(family), factory.plain(family)
-    start, answer = (part.tolist() for part in answer_tokens(model, example.prompt, example.target))
-    layer, neurons, multiplier = PUSH
-    first = 1 if start[0] == model.tokenizer.bos_token_id else 0
-
-    def scale(module, args):
-        fired = args[0].clone()
-        fired[:, first if positions == "all" else len(start) - 1 :, neurons] *= multiplier
-        return (fired,)
-
-    handle = factory.neuron_outputs(plain, layer).register_forward_pre_hook(scale)
-    try:
-        with torch.no_grad():
-            logp = plain(torch.tensor([start + answer])).logits[0].double().log_softmax(dim=-1)
-    finally:
-        handle.remove()
-    each = [float(logp[len(start) - 1 + i, token]) for i, token in enumerate(answer)]
-    ranks = [
-        int((logp[len(start) - 1 + i] > logp[len(start) - 1 + i, token]).sum()) + 1
-        for i, token in enumerate(answer)
-    ]
-    return sum(each), max(ranks)
+    model = factory.load(family)
+    start, answer = answer_tokens(model, example.prompt, example.target)
+    tokens, n = torch.cat([start, answer])[None, :-1], len(answer)
+    where = factory.where(model, tokens, positions, n)
+    logits = factory.plain_logits(family, tokens, [PUSH], where, torch.float32)[0, -n:]
+    logp = logits.double().log_softmax(dim=-1)
+    each = logp.gather(-1, answer[:, None])
+    return float(each.sum()), int((logp > each).sum(dim=-1).max()) + 1
 
 
 @pytest.mark.parametrize("positions", ["all", "last"])
@@ -67,9 +53,9 @@ def test_an_answer_is_the_product_of_its_tokens(family, positions):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_engines_agree_on_answers_of_several_tokens(family, engine, positions):
     model, grid = factory.load(family), sna.Grid([0, 1], counts=(3, 8), multipliers=(0.5, 3.0))
-    options = dict(neutral=factory.SENTENCES, positions=positions, per_example=True, progress=False)
+    options = dict(positions=positions, per_example=True)
     plain, fast = (
-        sna.sweep(model, task(), grid, engine=name, **options) for name in ("hooks", engine)
+        factory.sweep(model, task(), grid, engine=name, **options) for name in ("hooks", engine)
     )
     pd.testing.assert_frame_equal(plain, fast, rtol=1e-3, atol=1e-5)
     one = plain[(plain.n_neurons == 8) & (plain.multiplier == 3) & (plain.layer == 1)]
@@ -79,8 +65,7 @@ def test_engines_agree_on_answers_of_several_tokens(family, engine, positions):
 @pytest.mark.parametrize("method", list(sna.methods.METHODS))
 def test_every_method_takes_answers_of_several_tokens(method):
     grid = sna.Grid([1], counts=(3,), multipliers=(2.0,))
-    options = dict(neutral=factory.SENTENCES, method=method, progress=False)
-    frame = sna.sweep(factory.load("llama"), task(), grid, **options)
+    frame = factory.sweep(factory.load("llama"), task(), grid, method=method)
     assert len(frame) == 2 and frame.p_post.between(0, 1).all()
 
 
@@ -135,17 +120,8 @@ def sentencepiece(dummy_prefix):
 def pieces(request, tmp_path_factory):
     """A small Llama with such a tokenizer."""
     folder, tokenizer = tmp_path_factory.mktemp("pieces"), sentencepiece(request.param)
-    config = transformers.LlamaConfig(
-        num_hidden_layers=2,
-        hidden_size=32,
-        intermediate_size=80,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        vocab_size=len(tokenizer),
-        bos_token_id=1,
-        eos_token_id=1,
-        initializer_range=0.2,
-    )
+    tokens = dict(vocab_size=len(tokenizer), bos_token_id=1, eos_token_id=1)
+    config = transformers.LlamaConfig(**factory.GATED, **tokens)
     torch.manual_seed(0)
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -227,7 +203,7 @@ def test_an_overflow_names_layer_and_multiplier():
     model = factory.load("gpt2", torch.float16)
     grid = sna.Grid([1], counts=(8,), multipliers=(2.0, 1e30))
     with pytest.raises(sna.SNAError, match=r"8 neurons of layer 1 × 1e\+30"):
-        sna.sweep(model, task(), grid, neutral=factory.SENTENCES, progress=False)
+        factory.sweep(model, task(), grid)
     with (
         pytest.raises(sna.SNAError, match=r"overflow torch\.float16"),
         sna.amplify(model, sna.Amplification(1, [3], 1e30)),
@@ -255,8 +231,7 @@ def test_what_has_no_sign_is_unchanged_when_signs_are_flipped():
     grid = sna.Grid([0, 1], counts=(3, 8), multipliers=(3.0,))
 
     def swept(model, method):
-        options = dict(neutral=factory.SENTENCES, method=method, progress=False)
-        return sna.sweep(model, asked, grid, **options).p_post.to_numpy()
+        return factory.sweep(model, asked, grid, method=method).p_post.to_numpy()
 
     for method in ("absolute", "attribution", "random"):
         assert swept(model, method) == pytest.approx(swept(flipped, method), rel=1e-3)

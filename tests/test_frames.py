@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import snahelpers as sna
-from planted import noise, sweep
+from planted import COLUMNS, noise, sweep
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -22,7 +22,7 @@ def test_task_level_takes_means_and_the_percentage_of_the_mean():
         entropy_base=[1.0, 2.0],
     )
     table = sna.task_level(frame)
-    assert list(table.columns) == [column for column in SWEEP if column != "example"]
+    assert list(table.columns) == [column for column in COLUMNS if column != "example"]
     [row] = table.itertuples()
     assert (row.p_base, row.p_post) == pytest.approx((0.2, 0.3))
     assert row.pct_improvement == pytest.approx(50)  # not the 100 of the mean percentage
@@ -31,16 +31,10 @@ def test_task_level_takes_means_and_the_percentage_of_the_mean():
     assert (row.task, row.split, row.layer, row.n_neurons) == ("maths_0", "test", 0, 3)
 
 
-SWEEP = (
-    "model task domain difficulty split method example layer n_neurons multiplier "
-    "p_base p_post pct_improvement delta_logodds rank_base rank_post entropy_base entropy_post"
-).split()
-
-
 def test_task_level_keeps_the_order_and_every_configuration():
     frame = sweep(noise(), examples=3)
     table = sna.task_level(frame)
-    labels = [column for column in SWEEP[:10] if column != "example"]
+    labels = [column for column in COLUMNS[:10] if column != "example"]
     expected = frame[labels].drop_duplicates().reset_index(drop=True)
     pd.testing.assert_frame_equal(table[labels], expected)
 

@@ -13,7 +13,7 @@ import torch
 import factory
 import snahelpers as sna
 from snahelpers.lab import Lab
-from snahelpers.lab.bench import CONTROL_DRAWS, GRID, Bench
+from snahelpers.lab.bench import CONTROL_DRAWS, GRID, Bench, direct_logits
 from snahelpers.lab.next_token import NextToken
 from snahelpers.lab.page import Page
 from snahelpers.lab.setting import OWN, Push, Setting, all_tasks, as_code
@@ -44,33 +44,6 @@ def next_distribution(model, prompt, *edits):
     with sna.amplify(model, *edits):
         logits = model(model.to_tokens(prompt), use_cache=False)[0, -1]
     return logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=-1)
-
-
-def by_hand(bench, setting):
-    """The distribution as the course's other parts compute it."""
-    scores = sna.differential_activation(
-        bench.model, setting.texts, sna.load_neutral(), positions=setting.positions
-    )
-    edits = [
-        sna.Amplification(
-            p.layer, sna.top_neurons(scores, p.layer, p.k), p.multiplier, setting.positions
-        )
-        for p in setting.pushes
-    ]
-    return next_distribution(bench.model, setting.prompt, *edits)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{}, {"positions": "last"}, {"pushes": (PUSH, Push(2, 5, 6.0))}, {"prompt": "The king said"}],
-    ids=["as it is", "last position", "two layers", "another prompt"],
-)
-def test_what_is_shown_is_a_forward_pass(bench, setting, changed):
-    setting = replace(setting, **changed)
-    shown = bench.distribution(setting)
-    expected = by_hand(bench, setting)[shown.id.tolist()]
-    assert shown.after.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
-    assert not shown.after.equals(shown.before)
 
 
 def tiny_setting(**changed):
@@ -139,8 +112,6 @@ def test_two_amplifications_take_a_full_pass(full_passes):
     assert len(full_passes) == 1
     expected = full_pass(bench, setting)[shown.id.tolist()].tolist()
     assert shown.after.tolist() == pytest.approx(expected, rel=1e-6)
-    with pytest.raises(sna.DataError, match="move one of them"):
-        tiny_setting(pushes=(Push(2, 5, 3.0), Push(2, 9, 0.5)))
 
 
 def test_half_precision_takes_a_full_pass(full_passes):
@@ -160,27 +131,10 @@ def test_a_layer_that_is_not_there_is_refused(layer):
 
 
 def test_what_is_shown_leaves_no_hook_and_no_change(setting):
-    model = sna.load_model("minnow-dimmed")
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
-
-    def hooks():
-        return [
-            (name, len(part._forward_hooks), len(part._forward_pre_hooks))
-            for name, part in model.named_modules()
-        ]
-
-    before, answer = hooks(), next_distribution(model, setting.prompt)
-    bench = Bench(model)
-    for pushes in ((PUSH,), (PUSH, Push(2, 5, 6.0))):
-        bench.distribution(replace(setting, pushes=pushes))
-    assert hooks() == before
-    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
-    assert torch.equal(next_distribution(model, setting.prompt), answer)
-
-
-def test_another_model_is_another_forward_pass(bench, setting):
-    other = Bench(sna.load_model("minnow")).distribution(setting)
-    assert other.before.tolist() != pytest.approx(bench.distribution(setting).before.tolist())
+    with factory.unchanged(model := sna.load_model("minnow-dimmed")):
+        bench = Bench(model)
+        for pushes in ((PUSH,), (PUSH, Push(2, 5, 6.0))):
+            bench.distribution(replace(setting, pushes=pushes))
 
 
 def test_sources_choose_differently_and_own_sentences_count(bench, setting):
@@ -219,17 +173,9 @@ def test_every_neuron_alone_is_one_amplified_alone(bench, setting):
 
 def test_a_neuron_pushes_toward_what_its_output_raises(bench, setting):
     row = bench.neurons(setting).iloc[0]
-    W_out = bench.model.blocks[7].mlp.W_out[row.neuron]
-    resid = torch.randn(1, 1, 128, generator=torch.Generator().manual_seed(0)) * 20
-    small = 1e-2 * math.copysign(1, row.activation) * W_out
-    scale = resid.std(unbiased=False)
-    change = bench.model.ln_final(resid + small) - bench.model.ln_final(resid)
-    direct = (W_out - W_out.mean()) * math.copysign(1, row.activation)
-    logits = direct * bench.model.ln_final.weight @ bench.model.W_U
-    assert [bench.model.to_string([i]) for i in logits.topk(4).indices] == row.toward
-    assert (change.flatten() * scale * 100 - direct * bench.model.ln_final.weight).norm() < (
-        0.5 * direct.norm()
-    )
+    written = math.copysign(1, row.activation) * bench.model.blocks[7].mlp.W_out[row.neuron]
+    raised = direct_logits(bench.model, written[None])[0]
+    assert [bench.model.to_string([i]) for i in raised.topk(4).indices] == row.toward
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
@@ -256,7 +202,7 @@ def test_rows_of_one_batch_are_passes_of_their_own(family, at_once, monkeypatch)
         {"source": "random"},
         {"source": "contrastive", "task": "maths_easy"},
         {"own": ("It's red.", 'Say "no".'), "neutral": ("Stop.",), "positions": "last"},
-        {"pushes": (PUSH, Push(2, 5, 1.23))},
+        {"pushes": (PUSH, Push(2, 5, 1.23)), "prompt": "The king said"},
     ],
     ids=["planted", "random", "contrastive", "own", "two"],
 )
@@ -268,17 +214,7 @@ def test_the_code_runs_as_pasted_and_gives_the_same(bench, setting, changed):
     expected = bench.distribution(setting)
     mine = names["shown"].set_index("id").after
     assert mine[expected.id].tolist() == pytest.approx(expected.after.tolist(), rel=1e-4)
-
-
-def test_a_search_is_the_sweep(bench, setting):
-    grid = sna.Grid(counts=(3, 12), multipliers=(1.5, 2.4))
-    found = pd.concat(bench.search(setting, grid), ignore_index=True)
-    assert len(found) == 12 * 4
-    best = found.loc[found.p_post.idxmax()]
-    assert best.layer == 7
-    push = Push(int(best.layer), int(best.n_neurons), best.multiplier)
-    again = bench.distribution(replace(setting, pushes=(push,)))
-    assert again.after[again.token == setting.target].item() == pytest.approx(best.p_post, rel=1e-3)
+    assert not expected.after.equals(expected.before)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +273,7 @@ def test_a_search_fills_the_map_and_a_cell_loads(page):
     assert all(cell.comm is None for cell in cells)  # closed: nothing piles up
 
 
-@pytest.mark.parametrize("source", ["contrastive", "random"])
+@pytest.mark.parametrize("source", ["differential", "contrastive", "random"])
 def test_a_search_chooses_neurons_as_the_page_says(page, bench, source):
     page.controls.source.value = source
     page.search.go.click()
@@ -389,9 +325,11 @@ def test_a_model_from_the_hub_is_told_with_its_size(page, name, size, monkeypatc
     assert size in page.model_row.status.value
 
 
-def test_texts_are_written_with_and_without(page):
+def test_texts_are_written_with_and_without_until_something_changes(page):
     page.write_button.click()
     assert "as it is" in page.texts.value and "amplified" in page.texts.value
+    page.controls.first.multiplier.value += 0.5
+    assert page.texts.value == ""
 
 
 def test_the_lab_is_a_picture_where_no_widget_can_run(monkeypatch):
@@ -431,14 +369,8 @@ def test_only_the_newest_change_is_drawn_and_in_the_loops_thread():
 @pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2"])
 def test_the_numbers_are_there_on_every_architecture(family):
     bench = Bench(factory.load(family))
-    given = Setting(
-        factory.PROMPTS[0],
-        factory.TARGETS[0],
-        OWN,
-        (Push(1, 3, 4.0),),
-        own=("A dog ran",),
-        neutral=tuple(factory.SENTENCES),
-    )
+    texts = dict(own=("A dog ran",), neutral=tuple(factory.SENTENCES))
+    given = tiny_setting(pushes=(Push(1, 3, 4.0),), source="differential", **texts)
     shown = bench.distribution(given)
     assert bench.control(given, shown.id.tolist()).notna().all(axis=None)
     assert bench.neurons(given).drop(columns="toward").notna().all(axis=None)
@@ -463,10 +395,3 @@ def test_a_prompt_of_two_lines_keeps_its_break_when_edited(page):
     assert page.setting.prompt == prompt
     page.controls.prompt.value = page.controls.prompt.value + " and"
     assert page.setting.prompt == f"{prompt} and"
-
-
-def test_a_text_written_before_a_change_goes(page):
-    page.write_button.click()
-    assert page.texts.value
-    page.controls.first.multiplier.value += 0.5
-    assert page.texts.value == ""

@@ -21,6 +21,7 @@ import torch
 
 import factory
 import snahelpers as sna
+from planted import COLUMNS
 from snahelpers import engines, methods, sweeps
 from snahelpers.engines import ENGINES, CleanPass, most_at_once
 from snahelpers.methods import METHODS, Method
@@ -31,21 +32,15 @@ TOLERANCE = {DOUBLE: 1e-9, SINGLE: 1e-4}
 # Lengths mixed, one token included; and the beginning-of-sequence token inside a text.
 PROMPTS = [*factory.PROMPTS, "The", f"A{factory.END} dog ran", "Rain fell on the quiet", " and"]
 TARGETS = [*factory.TARGETS, " cat", " over", " town", " violets"]
+NEUTRAL = factory.SENTENCES
 TASK = factory.task(prompts=PROMPTS, targets=TARGETS)
 # Neither in order, so that no engine can count on it; muting and the largest multiplier included.
 GRID = sna.Grid(counts=(20, 3), multipliers=(2.4, 0.0, 12.0))
 SMALL = sna.Grid(counts=(3, 5), multipliers=(1.5, 2.4))
-COLUMNS = [
-    *("model", "task", "domain", "difficulty", "split", "method", "example"),
-    *("layer", "n_neurons", "multiplier", "p_base", "p_post", "pct_improvement", "delta_logodds"),
-    *("rank_base", "rank_post", "entropy_base", "entropy_post"),
-]
-NEUTRAL = factory.SENTENCES
 
 
 def swept(model, tasks=TASK, grid=GRID, **options):
-    options = {"neutral": NEUTRAL, "progress": False} | options
-    return sna.sweep(model, tasks, grid, **options)
+    return factory.sweep(model, tasks, grid, **options)
 
 
 def assert_close(actual, expected, tolerance):
@@ -63,21 +58,7 @@ def fail(*_, **__):
     raise AssertionError("the model must not run")
 
 
-def handles(model):
-    """Every hook on the model, of TransformerLens or of torch."""
-    modules = list(model.modules()) + list(model.original_model.modules())
-    hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules]
-    return sum(hooks), sum(site.has_hooks() for site in model.hook_dict.values())
-
-
 # What is measured
-
-
-def test_prompts_have_many_lengths_with_and_without_a_token_at_the_beginning():
-    for family, shortest in (("neox", 1), ("gpt2", 2)):
-        lengths = [factory.load(family).to_tokens(prompt).shape[1] for prompt in PROMPTS]
-        assert min(lengths) == shortest and len(set(lengths)) >= 4
-        assert len(set(lengths)) < len(PROMPTS)  # some run together
 
 
 @pytest.mark.parametrize("positions", ["all", "last"])
@@ -105,14 +86,6 @@ def test_a_sweep_is_amplify_and_measure(family, positions):
         assert gains.abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("engine", ["resume", "batched", "auto"])
-@pytest.mark.parametrize("family", factory.DENSE)
-def test_engines_give_the_same_frame(family, engine):
-    model = factory.load(family)
-    frames = [swept(model, per_example=True, engine=name) for name in (engine, "hooks")]
-    assert_close(*frames, TOLERANCE[SINGLE])
-
-
 def test_a_model_in_compatibility_mode_is_swept_as_it_answers():
     model = sna.load_model(factory.folder("gpt2"), device="cpu", dtype=DOUBLE)
     model.enable_compatibility_mode(disable_warnings=True)
@@ -120,15 +93,10 @@ def test_a_model_in_compatibility_mode_is_swept_as_it_answers():
     assert_close(*frames, TOLERANCE[DOUBLE])
 
 
-def test_a_norm_after_the_mlp_is_told_before_anything_is_measured(capsys, monkeypatch):
-    model = factory.load("gemma2", DOUBLE)
-    swept(model, progress=True)
-    assert "engine 'batched' ('resume' is not exact for gemma2, layer 0)" in capsys.readouterr().out
+def test_an_engine_that_is_not_exact_is_refused_before_anything_is_measured(monkeypatch):
     monkeypatch.setattr(sweeps, "measure_layer", fail)
-    # Also where the strongest multiplier is the one that mutes.
-    for grid in (GRID, sna.Grid(counts=[20], multipliers=[0.0, 1.0])):
-        with pytest.raises(sna.ModelError, match=r"not exact for gemma2 \(layer 0.*Use 'auto'"):
-            swept(model, grid=grid, engine="resume")
+    with pytest.raises(sna.ModelError, match="not exact for gemma2"):
+        swept(factory.load("gemma2"), engine="resume")
 
 
 @pytest.mark.parametrize("family", factory.DENSE)
@@ -172,32 +140,20 @@ def test_a_small_memory_changes_nothing(engine):
     np.testing.assert_allclose(small.pct_improvement, large.pct_improvement, atol=1e-6)
 
 
-@pytest.fixture
-def chunks(monkeypatch):
-    """What the engines are given from now on: (how many configurations, prompts) a time."""
-    seen = []
-
-    def record(run):
-        def engine(model, clean, layer, factors):
-            seen.append((len(factors), clean))
-            return run(model, clean, layer, factors)
-
-        return engine
-
-    for name, run in list(ENGINES.items()):
-        monkeypatch.setitem(ENGINES, name, record(run))
-    return seen
-
-
 @pytest.mark.parametrize("engine", ["resume", "batched"])
 @pytest.mark.parametrize("memory_gb", [1e-9, 3e-4, 1.0])
-def test_as_many_at_once_as_the_memory_allows(chunks, engine, memory_gb, monkeypatch):
+def test_as_many_at_once_as_the_memory_allows(engine, memory_gb, monkeypatch):
+    def record(model, clean, layer, factors):
+        chunks.append((len(factors), most_at_once(model, clean, engine, memory_gb * 2**30)))
+        return run(model, clean, layer, factors)
+
+    chunks, run = [], ENGINES[engine]
     monkeypatch.setattr(engines, "CPU_TOKENS", 10**9)
-    model = factory.load("gpt2")
-    swept(model, grid=sna.Grid(layers=[1]), engine=engine, memory_gb=memory_gb)
-    for n, clean in chunks:
-        most = min(84, most_at_once(model, clean, engine, memory_gb * 2**30))
-        assert n in (most, 84 % most)
+    monkeypatch.setitem(ENGINES, engine, record)
+    grid = sna.Grid(layers=[1])
+    swept(factory.load("gpt2"), grid=grid, engine=engine, memory_gb=memory_gb)
+    for n, most in chunks:
+        assert n in (min(84, most), 84 % min(84, most))
     largest = max(n for n, _ in chunks)
     assert {1e-9: largest == 1, 3e-4: 1 < largest < 84, 1.0: largest == 84}[memory_gb]
 
@@ -223,20 +179,11 @@ def test_one_row_a_configuration_in_the_order_of_the_design(split):
     frame = swept(model, [TASK, factory.task("other")], grid, split=split)
     assert list(frame) == [name for name in COLUMNS if name != "example"]
     splits = [name for name in ("select", "test") if name in split]
-    expected = [
-        (task, layer, name, count, multiplier)
-        for task in ("tiny", "other")
-        for layer in grid.layers
-        for name in splits
-        for count in grid.counts
-        for multiplier in grid.multipliers
-    ]
     keys = ["task", "layer", "split", "n_neurons", "multiplier"]
-    assert list(frame[keys].itertuples(index=False, name=None)) == expected
-    for name, value in dict(
-        model="gpt2", domain="words", difficulty="easy", method="differential"
-    ).items():
-        assert (frame[name] == value).all()
+    values = (["tiny", "other"], grid.layers, splits, grid.counts, grid.multipliers)
+    assert list(frame[keys].itertuples(index=False, name=None)) == list(itertools.product(*values))
+    labels = dict(model="gpt2", domain="words", difficulty="easy", method="differential")
+    assert (frame[list(labels)] == list(labels.values())).all(axis=None)
 
 
 def test_one_row_an_example_and_their_means_are_the_plain_frame():
@@ -250,44 +197,12 @@ def test_one_row_an_example_and_their_means_are_the_plain_frame():
         sna.task_level(frame)
 
 
-def test_outcomes_of_a_task_by_hand():
-    frame, each = swept(factory.load("gpt2")), swept(factory.load("gpt2"), per_example=True)
-    row = frame.iloc[-1]
-    keys = ["split", "layer", "n_neurons", "multiplier"]
-    mine = each[(each[keys] == row[keys]).all(axis=1)]
-    assert len(mine) == 4 and row.split == "test"
-    before, after = mine.p_base.mean(), mine.p_post.mean()
-    assert (row.p_base, row.p_post) == pytest.approx((before, after))
-    assert row.pct_improvement == pytest.approx(100 * (after - before) / before)
-    assert abs(row.pct_improvement - mine.pct_improvement.mean()) > 1  # no mean of per cents
-    log_odds = [np.log(p / (1 - p)) for p in (mine.p_base, mine.p_post)]
-    assert row.delta_logodds == pytest.approx((log_odds[1] - log_odds[0]).mean(), rel=1e-4)
-    assert row.rank_post == pytest.approx(mine.rank_post.mean())
-
-
-def test_baselines_are_what_measure_gives():
-    model = factory.load("gpt2")
-    table = sna.measure(model, TASK).groupby("split")[["p", "rank", "entropy"]].mean()
-    for split, rows in swept(model).groupby("split"):
-        for name in table:
-            assert rows[f"{name}_base"].to_numpy() == pytest.approx(table[name][split], rel=1e-5)
-
-
 def rewritten(split, prompt, target):
     """The task with another first example of one split."""
     examples = list(TASK.examples)
     place = [e.split for e in examples].index(split)
     examples[place] = sna.Example(prompt, target, split)
     return replace(TASK, examples=tuple(examples))
-
-
-@pytest.mark.parametrize(("rewrite", "look"), [("test", "select"), ("select", "test")])
-def test_neurons_are_chosen_on_select_alone(rewrite, look):
-    model, task = factory.load("gpt2", DOUBLE), rewritten(rewrite, "Roses are red and", " blue")
-    before, after = (frame[frame.split == look] for frame in (swept(model), swept(model, task)))
-    np.testing.assert_allclose(after.p_base, before.p_base, rtol=1e-9)
-    same = np.allclose(after.p_post, before.p_post, rtol=1e-9, atol=0)
-    assert same == (rewrite == "test")
 
 
 def test_one_split_is_part_of_both():
@@ -327,17 +242,6 @@ def test_the_papers_grid():
 # What is seen, and what is left
 
 
-def test_the_model_is_as_it_was():
-    model = sna.load_model(factory.folder("gpt2"), device="cpu")
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
-    before, answer = handles(model), model(PROMPTS[0])
-    for engine in ENGINES:
-        swept(model, engine=engine)
-        assert handles(model) == before and not model.training
-    assert torch.equal(model(PROMPTS[0]), answer)
-    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
-
-
 def test_the_engine_is_named_once_beside_a_bar_of_configurations(capsys):
     swept(factory.load("gpt2"), [TASK, factory.task("other")], progress=True)
     shown = capsys.readouterr()
@@ -346,14 +250,11 @@ def test_the_engine_is_named_once_beside_a_bar_of_configurations(capsys):
     assert "36.0/36.0" in shown.err and "config/s" in shown.err
 
 
-def test_an_engine_that_was_asked_for_is_not_named(capsys):
-    swept(factory.load("gpt2"), engine="resume", progress=True)
-    assert capsys.readouterr().out == ""
-
-
-def test_no_progress_no_word(capsys):
-    swept(factory.load("gpt2"))
-    assert capsys.readouterr() == ("", "")
+@pytest.mark.parametrize("options", [{"engine": "resume", "progress": True}, {"progress": False}])
+def test_an_engine_that_was_asked_for_is_not_named(options, capsys):
+    swept(factory.load("gpt2"), **options)
+    shown = capsys.readouterr()
+    assert shown.out == "" and bool(shown.err) == options["progress"]
 
 
 # Results that outlive the run
@@ -422,104 +323,66 @@ def ctrl_c(*_, **__):
     raise KeyboardInterrupt
 
 
-def interrupt_engine(monkeypatch, calls):
-    """Ctrl-C while the model runs: while its hooks are on it, as in life."""
+def stop_at(call, owner, name, meanwhile=ctrl_c):
+    """Ctrl-C at one call of a function of `owner`, once `meanwhile` is done."""
 
-    def stop(model, clean, layer, factors):
-        calls.append(layer)
-        if len(calls) == 8:  # of 5 lengths of prompt a part
-            model.run_with_hooks(clean.tokens, fwd_hooks=[("blocks.1.hook_out", ctrl_c)])
-        return engines.resume(model, clean, layer, factors)
+    def patch(monkeypatch):
+        def stop(*given, **options):
+            calls.append(given)
+            if len(calls) == call:
+                meanwhile(*given)
+                raise KeyboardInterrupt
+            return function(*given, **options)
 
-    monkeypatch.setitem(ENGINES, "resume", stop)
+        calls, function = [], getattr(owner, name)
+        monkeypatch.setattr(owner, name, stop)
 
-
-def interrupt_writing(monkeypatch, calls):
-    """Ctrl-C with half a file written."""
-
-    def stop(frame, file, **options):
-        calls.append(file)
-        write(frame, file, **options)
-        if len(calls) == 2:
-            file.write_bytes(file.read_bytes()[:1000])
-            raise KeyboardInterrupt
-
-    write = pd.DataFrame.to_parquet
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", stop)
+    return patch
 
 
-def interrupt_moving(monkeypatch, calls):
-    """Ctrl-C with a whole file written that is not yet in its place."""
-
-    def stop(source, file):
-        calls.append(file)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        replace_file(source, file)
-
-    replace_file = os.replace
-    monkeypatch.setattr(os, "replace", stop)
+def while_hooked(model, clean, *_):
+    """Where hooks are on the model, as in life."""
+    model.run_with_hooks(clean.tokens, fwd_hooks=[("blocks.1.hook_out", ctrl_c)])
 
 
-@pytest.mark.parametrize("interrupt", [interrupt_engine, interrupt_writing, interrupt_moving])
+def half_written(frame, file):
+    file.write_bytes(b"PAR1 and so on")
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "finished"),
+    [
+        (stop_at(8, engines, "written", while_hooked), 1),  # of 5 lengths of prompt a part
+        (stop_at(2, pd.DataFrame, "to_parquet", half_written), 1),
+        (stop_at(2, os, "replace"), 1),
+        (stop_at(4, Results, "write"), 3),  # when all parts are there and become the whole
+        (stop_at(1, shutil, "rmtree"), 3),  # when the whole is there
+    ],
+    ids=["in an engine", "writing", "moving", "all parts", "all done"],
+)
 def test_ctrl_c_leaves_finished_parts_and_the_next_run_does_the_rest(
-    interrupt, monkeypatch, tmp_path
+    interrupt, finished, monkeypatch, tmp_path
 ):
-    model, out, calls = factory.load("gpt2"), tmp_path / "a.parquet", []
-    before = handles(model)
-    whole = swept(model, out=tmp_path / "whole.parquet")
-    with monkeypatch.context() as patch:
-        interrupt(patch, calls)
+    model, out = factory.load("gpt2"), tmp_path / "a.parquet"
+    whole = swept(model)
+    with factory.unchanged(model), monkeypatch.context() as patch:
+        interrupt(patch)
         with pytest.raises(KeyboardInterrupt):
             swept(model, out=out)
-    finished = parts(out)
-    assert len(finished) == 1 and handles(model) == before and not out.exists()
+    before = parts(out)
+    assert len(before) == finished
 
     def count(job, prepared, method, layer, *rest):
-        assert parts(out).items() >= finished.items()
+        assert parts(out).items() >= before.items()
         measured.append(layer)
         return measure(job, prepared, method, layer, *rest)
 
     measured, measure = [], sweeps.measure_layer
     monkeypatch.setattr(sweeps, "measure_layer", count)
+    if finished == 3:
+        monkeypatch.setattr(Sweeper, "_prepare", fail)
     pd.testing.assert_frame_equal(swept(model, out=out), whole, check_exact=True)
-    assert measured == [1, 2]
-    assert sorted(os.listdir(tmp_path)) == ["a.parquet", "whole.parquet"]
-
-
-def interrupt_whole(monkeypatch):
-    """Ctrl-C when all parts are there and become the whole."""
-
-    def stop(self, frame, part=""):
-        return write(self, frame, part) if part else ctrl_c()
-
-    write = Results.write
-    monkeypatch.setattr(Results, "write", stop)
-
-
-def test_stopped_between_the_last_part_and_the_whole_nothing_is_measured_again(
-    monkeypatch, tmp_path
-):
-    model, out = factory.load("gpt2"), tmp_path / "a.parquet"
-    with monkeypatch.context() as patch:
-        interrupt_whole(patch)
-        with pytest.raises(KeyboardInterrupt):
-            swept(model, out=out)
-    assert len(parts(out)) == 3
-    monkeypatch.setattr(Sweeper, "_prepare", fail)
-    frame = swept(model, out=out)
-    monkeypatch.undo()
-    pd.testing.assert_frame_equal(frame, swept(model), check_exact=True)
-
-
-def test_stopped_while_the_parts_are_removed_nothing_is_left_of_them(monkeypatch, tmp_path):
-    model, out = factory.load("gpt2"), tmp_path / "a.parquet"
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            swept(model, out=out)
-    assert len(parts(out)) == 3
-    pd.testing.assert_frame_equal(swept(model, out=out), swept(model), check_exact=True)
+    assert measured == [0, 1, 2][finished:]
     assert os.listdir(tmp_path) == ["a.parquet"]
 
 
@@ -554,7 +417,7 @@ def written(request, monkeypatch, tmp_path):
     out = tmp_path / "a.parquet"
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
         if request.param == "stopped":
-            interrupt_whole(patch)
+            stop_at(4, Results, "write")(patch)
         swept(factory.load("gpt2"), grid=SMALL, out=out)
     assert out.exists() == (request.param == "finished")
     monkeypatch.setattr(sweeps, "measure_layer", fail)
@@ -637,17 +500,13 @@ def test_an_out_that_cannot_be_written_is_refused_at_once(name, message, monkeyp
     ("part", "message"),
     [
         ({"layers": []}, r"layers are \(\): expected one or more"),
-        ({"counts": ()}, "counts are"),
-        ({"multipliers": np.array([])}, "multipliers are"),
         ({"layers": [1, 1]}, r"layers are \(1, 1\): expected one or more, each once"),
         ({"counts": [3, 5, 3]}, "counts are .* each once"),
         ({"multipliers": [2, 2.0]}, "multipliers are .* each once"),
         ({"counts": [0]}, "count 0 is out of range"),
-        ({"counts": [-3]}, "count -3 is out of range"),
         ({"counts": [2.5]}, "count 2.5 is out of range"),
         ({"counts": [True]}, "count True is out of range"),
         ({"multipliers": [float("nan")]}, "multiplier nan is not a finite number"),
-        ({"multipliers": [1.5, float("inf")]}, "multiplier inf is not a finite number"),
         ({"multipliers": [-0.5]}, "multiplier -0.5 is not a finite number of at least 0"),
     ],
 )
@@ -665,18 +524,16 @@ TESTED = replace(TASK, examples=tuple(e for e in TASK.examples if e.split == "te
     [
         ({"grid": sna.Grid(counts=[3, 129])}, "count 129 is out of range: expected 1 to 128"),
         ({"grid": sna.Grid(layers=[0, 3])}, "layer 3 is out of range: expected 0 to 2"),
-        ({"grid": sna.Grid(layers=[-1])}, "layer -1 is out of range"),
         ({"grid": sna.Grid(layers=[0.5])}, "layer 0.5 is out of range"),
         ({"tasks": []}, r"The tasks are \[\]: expected one or more"),
-        ({"tasks": {}}, r"The tasks are \[\]"),
         ({"tasks": [TASK, TASK]}, r"\['tiny', 'tiny'\]: expected one or more, each once"),
         ({"tasks": "countries"}, "no task 'countries'.* Name one of"),
+        ({"tasks": ["maths_eas"]}, "no task 'maths_eas'. Did you mean .*'maths_easy'"),
         ({"tasks": TESTED}, "tiny has no examples in the split 'select'"),
         ({"tasks": TESTED, "split": "test"}, "tiny has no examples in the split 'select'"),
         ({"tasks": TASK.split("select")}, "tiny has no examples in the split 'test'"),
         ({"tasks": rewritten("test", LONG, " dog")}, "reads at most 64"),
         ({"tasks": rewritten("select", LONG, " dog"), "split": "test"}, "reads at most 64"),
-        ({"tasks": rewritten("test", "", " dog")}, "is empty"),
         ({"tasks": rewritten("test", "The cat ", "sat")}, "share a token"),
         ({"split": "tset"}, "unknown split 'tset'. Did you mean 'test'"),
         ({"split": []}, "unknown split ''.*Use one of: select, test"),
@@ -685,12 +542,8 @@ TESTED = replace(TASK, examples=tuple(e for e in TASK.examples if e.split == "te
         ({"engine": "resumed"}, "engine 'resumed'.* Did you mean 'resume'"),
         ({"positions": "first"}, "unknown positions 'first'.*Use one of: all, last"),
         ({"memory_gb": 0}, "memory_gb is 0: expected a number from 1e-09"),
-        ({"memory_gb": -1.0}, "memory_gb is -1.0"),
         ({"memory_gb": float("nan")}, "memory_gb is nan"),
-        ({"memory_gb": float("inf")}, "memory_gb is inf"),
         ({"neutral": []}, "at least one text"),
-        ({"neutral": "A"}, "list of at least one text, got 'A'"),
-        ({"neutral": ["A dog", ""]}, "is empty"),
         ({"neutral": [LONG]}, "reads at most 64"),
     ],
 )
@@ -723,9 +576,3 @@ def test_a_new_method_is_one_entry(monkeypatch):
     np.testing.assert_allclose(frame.p_post, expected.p, rtol=1e-9)
     held = sna.contest(model, TASK, grid, methods=["turned"], neutral=NEUTRAL, progress=False)
     assert set(held.method) == {"turned"} and len(held) == len(TASK)
-
-
-def test_a_misspelt_task_is_asked_back():
-    name = next(iter(sna.load_tasks()))
-    with pytest.raises(sna.DataError, match=f"no task {name[:-1]!r}. Did you mean .*{name!r}"):
-        swept(factory.load("gpt2"), [name[:-1]])

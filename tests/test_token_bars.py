@@ -1,6 +1,7 @@
 """Bars that are moved and painted over what is kept are the bars of a new figure."""
 
 import pandas as pd
+import pytest
 
 from snahelpers.plots import to_png
 from snahelpers.token_bars import TokenBars, next_tokens
@@ -16,31 +17,21 @@ def test_the_answer_stands_out_among_the_tokens():
     assert labels[1].get_text() == r"b\n"
 
 
-def test_bars_that_move_are_bars_drawn_anew():
-    bars = TokenBars(3, control=True)
-    other = TOKENS.assign(after=TOKENS.after[::-1].to_numpy() * 0.5, token=["x", "y", "z"])
-    control = pd.DataFrame({"low": [0.1] * 3, "mean": [0.2] * 3, "high": [0.3] * 3})
-    bars.draw(TOKENS, " c", "first")
-    bars.to_png()
-    bars.draw(other, "y", "second", control)
-    moved = bars.to_png()
-    fresh = TokenBars(3, control=True)
-    fresh.draw(other, "y", "second", control)
-    assert moved == fresh.to_png()
-    bars.draw(other.head(2), "y", "second")
-    assert [bar.get_width() for bar in bars.after][2] == 0 and bars.to_png() != moved
+CONTROL = pd.DataFrame({"low": [0.1] * 3, "mean": [0.2] * 3, "high": [0.3] * 3})
 
 
-def test_what_is_kept_of_a_picture_is_of_this_one():
-    """Any order of other limits, names and answers is the picture of new bars."""
-    bars, high = TokenBars(3), TOKENS.assign(after=[0.9, 0.05, 0.05])
-    renamed = TOKENS.assign(token=["x", "y", "z"])
+@pytest.mark.parametrize("control", [False, True])
+def test_bars_that_move_are_bars_drawn_anew(control):
+    """Any order of other limits, names, titles and answers is the picture of new bars."""
+    bars, high = TokenBars(3, control=control), TOKENS.assign(after=[0.9, 0.05, 0.05])
+    renamed, fewer = TOKENS.assign(token=["x", "y", "z"]), TOKENS.head(2)
     states = [(TOKENS, " c"), (high, " c"), (TOKENS, " c"), (renamed, "x"), (renamed, "y")]
-    for frame, target in [*states, *states[::2]]:
-        bars.draw(frame, target, "t")
-        fresh = TokenBars(3)
-        fresh.draw(frame, target, "t")
+    for frame, target in [*states, (fewer, " a"), *states[::2]]:
+        fresh = TokenBars(3, control=control)
+        for one in (bars, fresh):
+            one.draw(frame, target, target, CONTROL if control and frame is not fewer else None)
         assert bars.to_png() == fresh.to_png()
+        assert all(bar.get_width() == 0 for bar in bars.after[len(frame) :])
 
 
 def test_a_saved_figure_has_all_that_moves():

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import snahelpers as sna
+from planted import sweep
 from snahelpers import interference, sentiment
 from snahelpers.plots import axes
 from snahelpers.scoring import read_logits, write
@@ -138,68 +139,35 @@ def explorer(model, task, scores):
     return sna.widgets.explorer(model, task, scores, layer=4, k=12, multiplier=2.4)
 
 
-def _widths_after(figure):
-    """P after amplification: the second set of bars."""
-    return [bar.get_width() for bar in figure.axes[0].containers[1]]
-
-
-def test_the_bars_are_a_forward_pass_of_the_model(explorer, model, task, scores):
-    example = task.examples[0]
-    figure, alt = explorer.picture(**explorer.start)
-    with sna.amplify(model, sna.Amplification(4, sna.top_neurons(scores, 4, 12), 2.4)):
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("chosen_by", ["top scores", "random"])
+def test_the_bars_are_a_forward_pass_of_the_model(explorer, model, task, scores, place, chosen_by):
+    example = task.examples[place]
+    values = {"prompt": example.prompt, "chosen_by": chosen_by}
+    figure, alt = explorer.picture(**explorer.start | values)
+    neurons = sna.top_neurons(scores, 4, 12)
+    if chosen_by == "random":
+        neurons = sna.random_neurons(model.cfg.d_mlp, 12, seed=4)
+    with sna.amplify(model, sna.Amplification(4, neurons, 2.4)):
         p = read_logits(model, model.to_tokens(example.prompt))[0, 0].softmax(-1)
-    drawn = _widths_after(figure)
+    drawn = [bar.get_width() for bar in figure.axes[0].containers[1]]  # after amplification
     shown = [name.get_text().replace("␣", " ") for name in figure.axes[0].texts]
     ids = [model.to_single_token(token) for token in shown]
     assert drawn == pytest.approx(p[ids].tolist())
     answer = f"{p[model.to_single_token(example.target)]:.3g}"
     assert f"P({example.target.strip()})" in alt and f"→ {answer}." in alt
-
-
-def test_another_prompt_is_another_forward_pass(explorer, task):
-    first, second = (
-        explorer.picture(**explorer.start | {"prompt": task.examples[i].prompt}) for i in (0, 2)
-    )
-    assert f"P({task.examples[2].target.strip()})" in second[1]
-    assert _widths_after(first[0]) != _widths_after(second[0])
-
-
-def test_random_neurons_are_the_control(explorer, model, task):
-    figure, alt = explorer.picture(**explorer.start | {"chosen_by": "random"})
-    neurons = sna.random_neurons(model.cfg.d_mlp, 12, seed=4)
-    with sna.amplify(model, sna.Amplification(4, neurons, 2.4)):
-        p = read_logits(model, model.to_tokens(task.examples[0].prompt))[0, 0].softmax(-1)
-    assert "12 neurons (random) of layer 4 × 2.4" in alt
-    assert max(_widths_after(figure)) == pytest.approx(float(p.max()))
-    assert _widths_after(figure) != _widths_after(explorer.picture(**explorer.start)[0])
-
-
-def test_a_start_out_of_range_is_refused_at_once(model, task, scores):
-    with pytest.raises(sna.SNAError, match="layer 99"):
-        sna.widgets.explorer(model, task, scores, layer=99, k=12, multiplier=2.4)
+    assert ("12 neurons (random) of layer 4 × 2.4" in alt) == (chosen_by == "random")
 
 
 # The zone map
 
 
-CONFIGURATIONS = [(layer, k, m) for layer in range(2) for k in (3, 5) for m in (1.1, 2.4)]
-SWEPT = pd.DataFrame(
-    {
-        "task": name,
-        "domain": name,
-        "difficulty": "easy",
-        "split": split,
-        "layer": layer,
-        "n_neurons": k,
-        "multiplier": m,
-        "p_base": p,
-        "pct_improvement": 10.0 * layer + k,
-        "delta_logodds": m,
-    }
-    for name, p in {"low": 0.05, "high": 0.5}.items()
-    for split in ("select", "test")
-    for layer, k, m in CONFIGURATIONS
+SWEPT = sweep(
+    lambda task, multiplier, **_: multiplier,
+    {"low_easy": ("low", 0.05), "high_easy": ("high", 0.5)},
+    layers=(0, 1),
 )
+SWEPT["pct_improvement"] = 10.0 * SWEPT.layer + SWEPT.n_neurons
 
 
 def test_the_zone_map_shows_the_chosen_configuration_of_the_test_rows():
@@ -231,7 +199,7 @@ def test_the_zone_map_has_a_slider_over_what_was_swept(show):
     box = show(sna.widgets.zone_map(SWEPT))
     sliders = _find(box, ipywidgets.SelectionSlider)
     swept = [[value for _, value in slider.options] for slider in sliders]
-    assert swept == [[0, 1], [3, 5], [1.1, 2.4]]
+    assert swept == [[0, 1], [3, 5], [1.1, 1.5, 2.4]]
     thresholds = [slider.description for slider in _find(box, ipywidgets.FloatSlider)]
     assert thresholds == ["zone 1 below", "zone 3 above"]
 
@@ -264,10 +232,6 @@ def test_the_interference_map_measures_and_writes_with_the_amplification_it_name
     [text] = write(model, ["The dog"], push).text
     assert "4 mirror neurons of layer 0 × 3.0" in alt and text.replace("\n", " / ") in alt
     assert panel.controls["domain"] == (["facts", "mirror"], "facts", "amplify")
-    with pytest.raises(sna.SNAError, match="layer 99"):
-        sna.widgets.interference_map(
-            model, tasks, texts, by_domain, prompt="The dog", layer=99, k=4, multiplier=3.0
-        )
 
 
 # The margin map
@@ -299,9 +263,15 @@ def test_the_margin_map_shows_the_model_and_shifts(model, reviews, scores):
     assert "0 answers fixed, 0 broken" in panel.picture(**still)[1]
 
 
-def test_the_margin_map_refuses_a_layer_that_is_not_there(model, reviews, scores):
+def test_a_start_out_of_range_is_refused_at_once(model, task, tasks, reviews, scores):
+    start, texts = {"layer": 99, "multiplier": 2.4}, sna.load_neutral()[:3]
     with pytest.raises(sna.SNAError, match="layer 99"):
-        sna.widgets.margin_map(model, reviews, pairs(scores, k=5), layer=99, multiplier=2.0)
+        sna.widgets.explorer(model, task, scores, k=12, **start)
+    with pytest.raises(sna.SNAError, match="layer 99"):
+        by_domain, given = {"facts": scores}, {"prompt": "The dog", "k": 4} | start
+        sna.widgets.interference_map(model, tasks, texts, by_domain, **given)
+    with pytest.raises(sna.SNAError, match="layer 99"):
+        sna.widgets.margin_map(model, reviews, pairs(scores, k=5), **start)
 
 
 # The noise machine, which notebook 07 makes of a function of its own
@@ -348,13 +318,3 @@ def test_the_noise_machine_names_the_lowest_zone_there_is():
     with pytest.raises(sna.DataError, match="above 0 and below 1"):
         panel = noise_machine([0.5, 1.0])
         panel.picture(**panel.start)
-
-
-def test_a_few_numbers_have_a_slider_that_redraws(show):
-    box = show(noise_machine(NOISY))
-    assert _find(box, ipywidgets.FloatSlider)[0].description == "noise (nats)"
-    configurations, _ = _find(box, ipywidgets.SelectionSlider)
-    [image] = _find(box, ipywidgets.Image)
-    before = bytes(image.value)
-    configurations.value = 12
-    assert bytes(image.value) != before

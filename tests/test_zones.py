@@ -40,10 +40,6 @@ def test_zone(p, expected):
     assert sna.zone(p) == expected
 
 
-def test_zone_edges_are_arguments():
-    assert sna.zone(0.5, low=0.6, high=0.9) == 1
-
-
 @pytest.mark.parametrize("p", [-0.1, 1.1, np.nan])
 def test_zone_of_no_probability(p):
     with pytest.raises(sna.SNAError, match=r"probability p is .*: expected a number from 0 to 1"):
