@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import pytest
 import make_results
 import snahelpers as sna
 from snahelpers import interference
+from snahelpers.contests import mean_advantage
 
+ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]
 # Another processor rounds otherwise; p agrees to 1 in 1,000, a difference to that of its terms.
@@ -143,3 +146,22 @@ def test_every_sweep_is_whole():
     domains, settings = 4, 5  # its best, and two layers × two multipliers
     interferences = domains * settings * (domains + 1) * (make_results.DRAWS + 1)
     assert len(shipped("minnow-interference")) == interferences
+
+
+def test_the_readme_says_what_the_protocol_found():
+    frame = shipped("smollm2-contest")
+    english, planted = (frame[frame.model == name] for name in ("smollm2", "smollm2-planted × 0.4"))
+    own = english[(english.method == "differential") & (english.split == "select")]
+    zone = own.groupby("task").p_base.mean().map(sna.zone)
+    ones, threes = (list(zone[zone == z].index) for z in (1, 3))
+    p = [
+        mean_advantage(english, "norm_matched", ones)["p"],
+        mean_advantage(english, "norm_matched", ones, threes)["p"],
+        mean_advantage(planted, "norm_matched", ["planted"])["p"],
+    ]
+    first, second, third = sna.stats.holm(p) < 0.05
+    where = planted[(planted.method == "differential") & (planted.task == "planted")].layer
+    found = third and set(where) == {sna.answer_key("smollm2")["layer"]}
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert found == ("The circuit that we had planted in it was found" in text)
+    assert (first or second) != ("where the model is unsure was not shown" in text)
