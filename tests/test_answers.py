@@ -121,7 +121,8 @@ def pieces(request, tmp_path_factory):
     """A small Llama with such a tokenizer."""
     folder, tokenizer = tmp_path_factory.mktemp("pieces"), sentencepiece(request.param)
     tokens = dict(vocab_size=len(tokenizer), bos_token_id=1, eos_token_id=1)
-    config = transformers.LlamaConfig(**factory.GATED, **tokens)
+    longer = {"max_position_embeddings": 2 * factory.CONTEXT}
+    config = transformers.LlamaConfig(**factory.GATED | tokens | longer)
     torch.manual_seed(0)
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
