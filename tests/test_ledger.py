@@ -448,7 +448,7 @@ def test_the_papers_model_brings_pythia_along(places, monkeypatch):
     )
     text = make_ledger.make("gpt2-medium", reduced=True).read_text(encoding="utf-8")
     assert asked == ["gpt2-medium", "EleutherAI/pythia-160m"]
-    assert "| 0.0024 |" in text and "| 0.0006 |" in text  # of twelve tasks, and of maths
+    assert "| 0.0024 (n" in text and "| 0.0006 (n" in text  # of twelve tasks, and of maths
 
 
 def test_all_of_it_end_to_end_and_again_from_the_cache(places, monkeypatch, capsys):
