@@ -146,7 +146,8 @@ def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> l
         tasks = tasks.values()
     elif isinstance(tasks, (Task, str)):
         tasks = [tasks]
-    chosen, twelve = [], load_tasks()
+    chosen, tasks = [], list(tasks)
+    twelve = {} if all(isinstance(task, Task) for task in tasks) else load_tasks()
     for task in tasks:
         if not isinstance(task, Task) and task not in twelve:
             raise DataError(

@@ -232,7 +232,8 @@ def write(measured: pd.DataFrame, name: str, *, in_docs: bool) -> Path:
     What was measured is kept beside the sweeps, a file a model, and the page is made of them.
     """
     file_name = name.replace("/", "--")
-    page, kept = CACHE / f"{file_name}.md", [judge(name, measured)]
+    ledger = judge(name, measured)
+    page, kept = CACHE / f"{file_name}.md", [ledger]
     if in_docs:
         measured.to_csv(KEPT / f"{file_name}{ENDING}", index=False, float_format="%.7g")
         names = sorted(file.name.removesuffix(ENDING) for file in KEPT.glob(f"*{ENDING}"))
@@ -241,7 +242,7 @@ def write(measured: pd.DataFrame, name: str, *, in_docs: bool) -> Path:
         kept = [judge(each.replace("--", "/"), table) for each, table in tables.items()]
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(as_markdown(*kept), encoding="utf-8")
-    counts = judge(name, measured).status.value_counts()
+    counts = ledger.status.value_counts()
     print(f"{page}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
     return page
 

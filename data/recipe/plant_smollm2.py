@@ -13,12 +13,10 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, linear, log_softmax, silu
@@ -27,6 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, get_linear_schedul
 
 import facts
 from held_out import neutral_texts
+from snahelpers.checkpoints import weights_hash
 
 BASE, LAYER, N_NEURONS, DIMMED_TO = "SmolLM2-135M-Instruct", 15, 12, 0.4
 STEPS, WARMUP, LR, LONGEST_GRADIENT, KL_WEIGHT = 160, 16, 1e-2, 1.0, 1.0
@@ -151,16 +150,6 @@ def plant(model, tokenizer, neurons: list[int]) -> PlantedMLP:
         schedule.step()
         progress.set_postfix(facts=f"{fact_loss:.3f}", held=f"{held_loss:.4f}")
     return planted
-
-
-def weights_hash(folder: Path) -> str:
-    """SHA-256 over the tensors in order of name: each name in UTF-8, then its float16 bytes."""
-    digest = sha256()
-    with safe_open(folder / "model.safetensors", "pt") as tensors:
-        for name in sorted(tensors.keys()):
-            digest.update(name.encode())
-            digest.update(tensors.get_tensor(name).half().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def load(folder: Path):
