@@ -163,8 +163,7 @@ def mean_advantage(
     for side, names in enumerate((tasks, less)):
         for name in names:
             effects = _effects(test[test.task == name], name, (method, rival))
-            own, others = (effects[each].mean(axis=1) for each in (method, rival))
-            groups[side].append((own - others).to_numpy())
+            groups[side].append(_advantages(effects, method, rival))
     rng = np.random.default_rng(seed)
     draws, terms = np.zeros(N_FLIPS), []
     for sign, side in zip((1, -1), groups, strict=True):
@@ -196,10 +195,15 @@ def _effects(part: pd.DataFrame, task: str, methods: Sequence[str]) -> pd.DataFr
     return effects
 
 
+def _advantages(effects: pd.DataFrame, method: str, rival: str) -> np.ndarray:
+    """How much more each prompt rises under the method than under the mean draw of the rival."""
+    return (effects[method].mean(axis=1) - effects[rival].mean(axis=1)).to_numpy()
+
+
 def _duel(effects: pd.DataFrame, rival: str, seed: int) -> dict[str, float]:
     """One row of `compare`, from Δlog-odds [prompt, (method, draw)]."""
     own, others = effects[AMPLIFIED].mean(axis=1), effects[rival]
-    differences = (own - others.mean(axis=1)).to_numpy()
+    differences = _advantages(effects, AMPLIFIED, rival)
     _, [p] = flip_signs(differences[:, None], N_FLIPS, np.random.default_rng(seed))
     difference, low, high = bootstrap_mean(differences, seed=seed)
     return {
