@@ -5,7 +5,7 @@
 # LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
 # APP_FLAGS   passed to Voilà:                      make app APP_FLAGS=--no-browser
 # NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
-# MODEL       what the claims are measured on:      make ledger MODEL=gpt2-medium
+# MODEL       what notebooks, sweeps, claims are run on:   make notebooks MODEL=smollm2
 # LEDGER_FLAGS  passed to the ledger:               make ledger MODEL=gpt2 LEDGER_FLAGS=--reduced
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
@@ -57,8 +57,8 @@ format: $(INSTALLED) ## mend what `make check` complains of, where a machine can
 	$(VENV_PYTHON) -m ruff check --fix-only
 	$(VENV_PYTHON) -m ruff format
 
-notebooks: $(INSTALLED) ## run the notebooks in place and refresh their committed outputs
-	$(VENV_PYTHON) tools/notebooks.py $(NAMES)
+notebooks: $(INSTALLED) ## run the notebooks and refresh their outputs; on another MODEL, into build/
+	$(VENV_PYTHON) tools/notebooks.py --model $(MODEL) $(NAMES)
 
 models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
 	$(VENV_PYTHON) data/recipe/make_models.py

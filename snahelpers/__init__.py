@@ -14,11 +14,12 @@ from snahelpers.amplification import Amplification, amplify
 from snahelpers.checkpoints import answer_key
 from snahelpers.contests import compare, contest, winners
 from snahelpers.correlations import correlate
+from snahelpers.course import load_course, setup
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
 from snahelpers.files import data_path
 from snahelpers.frames import task_level
 from snahelpers.layers import decompose, layer_peaks
-from snahelpers.models import load_dimmed, load_model, setup
+from snahelpers.models import load_dimmed, load_model
 from snahelpers.neurons import (
     activations,
     differential_activation,
@@ -62,6 +63,7 @@ __all__ = [
     "interference",
     "layer_peaks",
     "less_negative",
+    "load_course",
     "load_dimmed",
     "load_model",
     "load_neutral",

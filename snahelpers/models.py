@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 import torch
 from safetensors.torch import load_file
 from transformer_lens.model_bridge import TransformerBridge
@@ -20,16 +18,6 @@ from snahelpers.errors import ModelError, check_number
 HARMLESS = ("attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias", "inv_freq")
 PREFIXES = ("_orig_mod.", "module.", "base_model.model.")
 PROBE_TOKENS = torch.arange(1, 7)[None]
-
-
-def setup() -> None:
-    """Print what a notebook runs on; let tables show three digits and whole prompts."""
-    pd.set_option("display.float_format", "{:.3g}".format)
-    pd.set_option("display.max_colwidth", None)
-    packages = ("snahelpers", "transformer-lens", "transformers", "torch")
-    print(" · ".join(f"{package} {version(package)}" for package in packages))
-    device = "a CUDA GPU" if torch.cuda.is_available() else "the CPU"
-    print(f"default model {os.environ.get('SNA_MODEL') or DEFAULT_MODEL} on {device}")
 
 
 def load_model(

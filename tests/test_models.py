@@ -211,13 +211,6 @@ def test_mixture_of_experts_is_refused_by_name():
         sna.load_model(factory.folder("mixtral"))
 
 
-def test_setup_says_what_runs(capsys, monkeypatch):
-    monkeypatch.setenv("SNA_MODEL", "gpt2")
-    sna.setup()
-    said = capsys.readouterr().out
-    assert "snahelpers" in said and "transformer-lens 4" in said and "default model gpt2" in said
-
-
 @pytest.mark.parametrize("step", ["hf_hub_download", "snapshot_download"])
 def test_a_download_that_breaks_off_is_one_sentence_too(hub, monkeypatch, step):
     hub({"model.safetensors": 1000})

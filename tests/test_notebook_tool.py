@@ -72,6 +72,32 @@ def test_a_failure_is_named_and_leaves_the_file(write, tmp_path, capsys, source,
     assert source.splitlines()[0] in told
 
 
+def test_what_answers_a_prediction_is_folded(write, tmp_path):
+    ask = new_markdown_cell("> **Predict.** One or two?")
+    path = write("0", ask, "x = 1", "x", "x + 1", name="00_tiny.ipynb")
+    assert tool.main([], tmp_path) == 0
+    code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    assert [c.metadata.get("jupyter") for c in code] == [None, None, {"outputs_hidden": True}, None]
+
+
+def test_another_model_leaves_the_committed_file(write, tmp_path, capsys):
+    (tmp_path / "notebooks").mkdir()
+    source = "import os\nprint(os.environ['SNA_MODEL'])"
+    path = write(source, name="notebooks/00_tiny.ipynb")
+    before = path.read_bytes()
+    assert tool.main(["--model", "some/other"], path.parent) == 0
+    assert path.read_bytes() == before
+    [[said]] = outputs(tmp_path / "build" / "notebooks-some-other" / "00_tiny.ipynb")
+    assert said.text == "some/other\n"
+    assert "some/other" in capsys.readouterr().out
+
+
+def test_another_model_that_no_output_names_is_a_failure(write, tmp_path, capsys):
+    write(new_code_cell("import os; print(os.environ['SNA_MODEL'])", metadata={"tags": ["setup"]}))
+    assert tool.main(["--model", "some-other"], tmp_path) == 1
+    assert "no output names the model 'some-other'" in capsys.readouterr().out
+
+
 def test_an_unknown_name_lists_the_known_ones(write, tmp_path):
     write("1")
     with pytest.raises(SystemExit, match="00_tiny"):

@@ -2,6 +2,7 @@
 
     python tools/notebooks.py            every notebook
     python tools/notebooks.py 00 02      those whose names start so
+    python tools/notebooks.py --model smollm2    on another model, into build/, to be looked at
 
 A notebook is written only when all its cells passed; run twice, the second run changes nothing.
 """
@@ -23,7 +24,9 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_SECONDS = 600
+MINNOW = "minnow"  # the model of the committed outputs
 
+PREDICT = "**Predict"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Written by Jupyter, Colab or VS Code while running or reading; no part of the notebook.
 TRANSIENT_CELL_KEYS = (
@@ -57,18 +60,19 @@ class NotReproducible(Exception):
     """An output that would differ on another machine or another day."""
 
 
-def environment() -> dict[str, str]:
-    """The kernel's environment: no live widgets, no network, the embedded model, fixed hashes."""
+def environment(model: str) -> dict[str, str]:
+    """The kernel's environment: no live widgets, no network, this model, fixed hashes."""
     fixed = {
         "HF_HUB_OFFLINE": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
+        "SNA_MODEL": model,
         "SNA_STATIC": "1",
     }
-    return {name: value for name, value in os.environ.items() if name != "SNA_MODEL"} | fixed
+    return os.environ | fixed
 
 
-def execute(book: NotebookNode, folder: Path) -> None:
+def execute(book: NotebookNode, folder: Path, model: str = MINNOW) -> None:
     """Run every cell in a fresh kernel that stands in `folder`; raises at the first error."""
     client = NotebookClient(
         book,
@@ -79,7 +83,7 @@ def execute(book: NotebookNode, folder: Path) -> None:
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute(env=environment())
+    client.execute(env=environment(model))
 
 
 def keep(output: NotebookNode) -> NotebookNode | None:
@@ -156,12 +160,51 @@ def write(book: NotebookNode, path: Path) -> bool:
     return True
 
 
+def fold_predictions(book: NotebookNode) -> None:
+    """Fold the outputs that answer a *Predict*: the next ones after it, until they are opened.
+
+    JupyterLab and the site keep them folded; Colab and GitHub show them all the same.
+    """
+    asked = False
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            asked = asked or PREDICT in cell.source
+        elif asked and cell.outputs:
+            cell.metadata.jupyter = cell.metadata.get("jupyter", {}) | {"outputs_hidden": True}
+            asked = False
+        else:
+            cell.metadata.pop("jupyter", None)
+
+
+def chapter_outputs(book: NotebookNode) -> list[NotebookNode]:
+    """All outputs but the setup cell's, which names the default model whatever follows."""
+    cells = [cell for cell in book.cells if "setup" not in cell.metadata.get("tags", [])]
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def try_on(path: Path, model: str) -> str:
+    """Run a notebook on another model into `build/`; the committed file stays as it is.
+
+    Raises:
+        NotReproducible: no output names the model, so it ran on something else.
+    """
+    book = nbformat.read(path, as_version=4)
+    execute(book, path.parent, model)
+    if not any(model in text_of(output) for output in chapter_outputs(book)):
+        raise NotReproducible(f"no output names the model {model!r}")
+    folder = path.parent.parent / "build" / f"notebooks-{model.replace('/', '-')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(book, folder / path.name)
+    return f"ran on {model}, see {folder.name}/"
+
+
 def refresh(path: Path) -> bool:
     """Run, strip, check and write one notebook; returns whether the file changed."""
     book = nbformat.read(path, as_version=4)
     execute(book, path.parent)
     report_stderr(book)
     strip(book)
+    fold_predictions(book)
     complain(book)
     export_picture(book, path.parent.parent / "docs" / f"{path.stem}.png")
     return write(book, path)
@@ -199,15 +242,19 @@ def main(arguments: list[str] | None = None, folder: Path = ROOT / "notebooks") 
     """Refresh the notebooks one after the other; 1 if any of them failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="beginnings of names; every notebook if none")
-    failed = 0
-    for path in choose(parser.parse_args(arguments).names, folder):
+    parser.add_argument("--model", default=MINNOW, help="another than minnow: only to be tried")
+    options, failed = parser.parse_args(arguments), 0
+    for path in choose(options.names, folder):
         start = time.perf_counter()
         try:
-            said = "refreshed" if refresh(path) else "unchanged"
+            if options.model == MINNOW:
+                said = "refreshed" if refresh(path) else "unchanged"
+            else:
+                said = try_on(path, options.model)
         except (NotReproducible, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             failed += 1
             said = f"FAILED and left as it was: {error}"
-        print(f"{path.name}: {time.perf_counter() - start:.1f} s, {said}", flush=True)
+        print(f"{path.name}: {(time.perf_counter() - start) / 60:.1f} min, {said}", flush=True)
     return 1 if failed else 0
 
 
