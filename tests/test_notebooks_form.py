@@ -24,6 +24,8 @@ MAX_CELL_LINES = 25
 MAX_MEDIAN_LINES = 10
 MAX_SETUP_LINES = 8
 MIN_EXERCISES = 3
+MAX_CELLS = 45
+LEVELS = r"difficulty: (?:easy|medium|hard); importance: (?:low|medium|high); \d+ minutes"
 TOOL = "10_sna_lab"
 
 
@@ -72,7 +74,7 @@ def sections(book):
     for words in ("What you.ll do", "What you.ll learn", "What you.ll need"):
         if not re.search(words, book.prose_without_code):
             yield f"no {words.replace('.', ' ')!r}"
-    for heading in ("Play", "What we saw", "Limits", "Next"):
+    for heading in ("Play", "What we saw", "In short", "Limits", "Next"):
         if not re.search(rf"^##+ (?:[\d.]+ )?{heading}\b", book.prose_without_code, re.MULTILINE):
             yield f"no heading {heading!r}"
     if not re.search(r"\bPredict\b", book.prose_without_code):
@@ -105,6 +107,50 @@ def exercises(book):
             solution = re.compile(r"<details>.*^```python$.*^```$.*</details>", re.S | re.M)
             if not any(solution.search(c["source"]) for c in after):
                 yield f"no solution in <details> within the two cells after the exercise {number}"
+
+
+def labelled_exercises(book):
+    names = re.findall(r"^\*\*Exercise \d+.*", book.prose_without_code, re.MULTILINE)
+    for name in names:
+        if not re.match(rf"\*\*Exercise \d+(?:, an experiment)?\*\* \*\({LEVELS}\)\*", name):
+            yield f"{name[:70]!r} does not say difficulty, importance and minutes"
+    if not any(", an experiment" in name for name in names):
+        yield "no exercise is an experiment"
+
+
+def length(book):
+    headings = [re.findall(r"^## .+", c["source"], re.MULTILINE) for c in book.cells]
+    inside, counted = False, 0
+    for found in headings:
+        inside = found[-1].startswith("## Exercises") if found else inside
+        counted += not inside
+    if counted > MAX_CELLS:
+        yield f"{counted} cells beside the exercises"
+
+
+def neighbours(book):
+    path = book.path.resolve()
+    names = sorted(other.name for other in path.parent.glob("*.ipynb"))
+    here = names.index(path.name)
+    for word, at, place in (
+        ("previous", here - 1, 0),
+        ("next", here + 1, 0),
+        ("next", here + 1, -1),
+    ):
+        text = book.cells[place]["source"]
+        if 0 <= at < len(names) and f"({names[at]})" not in text:
+            yield f"cell {place} has no link to the {word} notebook, {names[at]}"
+
+
+def folded_predictions(book):
+    asked = False
+    for number, cell in enumerate(book.cells):
+        if cell["cell_type"] == "markdown":
+            asked = asked or tool.PREDICT in cell["source"]
+        elif asked and cell["outputs"]:
+            asked = False
+            if not cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+                yield f"cell {number} shows the answer to a prediction: run `make notebooks`"
 
 
 def clean_outputs(book):
@@ -169,6 +215,10 @@ CHECKS = [
     setup_cell,
     short_cells,
     exercises,
+    labelled_exercises,
+    length,
+    neighbours,
+    folded_predictions,
     clean_outputs,
     no_path_in_source,
     executed_in_order,
@@ -176,6 +226,7 @@ CHECKS = [
     alt_text,
     links,
 ]
+CHAPTERS_ONLY = (sections, exercises, labelled_exercises, folded_predictions)
 
 
 def read(path):
@@ -186,7 +237,7 @@ def read(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_form(path, check):
-    if path.stem == TOOL and check in (sections, exercises):
+    if path.stem == TOOL and check in CHAPTERS_ONLY:
         pytest.skip("the lab is a tool, not a chapter")
     assert not list(check(read(path)))
 
@@ -228,24 +279,30 @@ def figure(html='<img alt="a bar chart" src="data:image/png;base64,AA">', **data
     return {"output_type": "display_data", "metadata": {}, "data": {"text/html": html, **data}}
 
 
+def exercise(number):
+    levels = "*(difficulty: easy; importance: high; 5 minutes)*"
+    fence = "```python\n# one\nanswer = 1\n```"
+    solution = f"<details><summary>Solution</summary>\n\n{fence}\n\n</details>"
+    name = f"**Exercise {number}{', an experiment' * (number == '3')}**"
+    return markdown(f"{name} {levels}. Do it."), code("answer = 0", "exercise"), markdown(solution)
+
+
 def good():
     badge = f"https://colab.research.google.com/github/{GITHUB}/blob/main/notebooks/00_x.ipynb"
-    solution = (
-        "<details><summary>Solution</summary>\n\n```python\n# one\nanswer = 1\n```\n\n</details>"
-    )
     words = [f"What you'll {verb}" for verb in ("do", "learn", "need")]
     cells = [
         markdown(f"# Find it\n\n[![Open in Colab](badge.svg)]({badge})\n\n" + "\n\n".join(words)),
         code("import snahelpers as sna", "setup"),
         markdown("**Predict**: up or down?"),
         code("draw()", outputs=[figure()]),
-        *[cell for n in "123" for cell in (code(f"answer = {n}", "exercise"), markdown(solution))],
+        *[cell for n in "123" for cell in exercise(n)],
         code("time()", "volatile"),
-        *[markdown(f"## {h}") for h in ("Play: move it", "What we saw", "3. Limits", "Next")],
-        markdown("[again](00_x.ipynb#next), [the web](https://example.org)"),
+        *[markdown(f"## {h}") for h in ("Play: move it", "What we saw", "In short", "3. Limits")],
+        markdown("## Next\n\n[again](00_x.ipynb#next), [the web](https://example.org)"),
     ]
     for count, cell in enumerate((c for c in cells if c["cell_type"] == "code"), start=1):
         cell["execution_count"] = count
+    cells[3]["metadata"]["jupyter"] = {"outputs_hidden": True}
     return {"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": cells}
 
 
@@ -278,18 +335,22 @@ DAMAGE = [
     ("sections", drop("## Play")),
     ("sections", drop("## 3. Limits")),
     ("sections", drop("Predict")),
+    ("labelled_exercises", drop("difficulty: easy; ")),
+    ("labelled_exercises", drop(", an experiment")),
+    ("length", lambda book: book["cells"].extend([markdown("on and on")] * MAX_CELLS)),
+    ("folded_predictions", lambda book: book["cells"][3]["metadata"].pop("jupyter")),
     ("setup_cell", lambda book: book["cells"][1]["metadata"].clear()),
     ("setup_cell", append(1, "\nx = 1" * 8)),
     ("short_cells", append(3, "\nx = 1" * 25)),
-    ("short_cells", lambda book: [append(n, "\nx = 1" * 10)(book) for n in (1, 3, 4, 6)]),
-    ("exercises", lambda book: book["cells"][4]["metadata"].clear()),
+    ("short_cells", lambda book: [append(n, "\nx = 1" * 10)(book) for n in (1, 3, 5, 8)]),
+    ("exercises", lambda book: book["cells"][5]["metadata"].clear()),
     ("exercises", drop("```python")),
     ("exercises", drop("<details>")),
     ("clean_outputs", lambda book: book["metadata"].update(widgets={})),
     ("clean_outputs", show(figure(**{tool.WIDGET_VIEW: {}}))),
     ("clean_outputs", show({"output_type": "error", "ename": "E", "evalue": "", "traceback": []})),
     ("clean_outputs", show(stream("/home/ada/minnow\n"))),
-    ("clean_outputs", show(stream("0.3 s"), number=10)),
+    ("clean_outputs", show(stream("0.3 s"), number=13)),
     ("no_path_in_source", append(3, "\nopen('/home/ada/tasks.csv')")),
     ("executed_in_order", lambda book: book["cells"][3].update(execution_count=7)),
     ("executed_in_order", lambda book: book["cells"][3].update(execution_count=None)),
@@ -314,6 +375,11 @@ def test_a_good_notebook_passes(path):
     assert {c.__name__: list(c(Book(path, good()))) for c in CHECKS} == {
         c.__name__: [] for c in CHECKS
     }
+
+
+def test_a_notebook_links_its_neighbours(path):
+    (path.parent / "01_y.ipynb").touch()
+    assert len(list(neighbours(Book(path, good())))) == 2
 
 
 def test_an_image_may_carry_its_alt_text_in_the_metadata(path):
