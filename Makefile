@@ -30,7 +30,7 @@ INSTALLED := .venv/.installed
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges picture models results ledger families \
+.PHONY: help lab app test check format notebooks badges picture drawings models results ledger families \
 	smollm2 colab-check bench constraints clean
 
 help: ## this list
@@ -81,6 +81,9 @@ smollm2: $(INSTALLED) ## get SmolLM2-135M-Instruct, a real language model (100 M
 
 picture: $(INSTALLED) ## take the README's picture of the lab in a browser
 	$(VENV_PYTHON) tools/lab_picture.py
+
+drawings: $(INSTALLED) ## draw the notebooks' drawings anew
+	$(VENV_PYTHON) tools/drawings.py
 
 badges: $(INSTALLED) ## write badges and setup cells anew, from pyproject.toml
 	$(VENV_PYTHON) tools/badges.py

@@ -20,6 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from snahelpers.errors import check_choice
+from snahelpers.files import data_path
 from snahelpers.zones import HIGH, LOW
 
 CYCLE = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
@@ -62,10 +64,25 @@ def axes(
 
 def show(figure: Figure, alt: str) -> None:
     """Display `figure` in the notebook, described by `alt` for those who cannot see it."""
+    _display(_with_palette(to_png(figure)), alt)
+
+
+def drawing(name: str, alt: str) -> None:
+    """Display a drawing that ships in `data/drawings`, described by `alt`.
+
+    Raises:
+        DataError: there is no drawing of this name; the message lists them.
+    """
+    files = {path.stem: path for path in sorted(data_path("drawings").glob("*.png"))}
+    check_choice("drawing", name, tuple(files))
+    _display(files[name].read_bytes(), alt)
+
+
+def _display(png: bytes, alt: str) -> None:
     from IPython.display import display
 
-    png = base64.b64encode(_with_palette(to_png(figure))).decode()
-    display({"image/png": png, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+    data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
+    display(data, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def finish(ax: Axes, alt: str | None, **legend) -> Figure | None:

@@ -1,10 +1,16 @@
 """Figures are opaque, repeatable, labelled, and shown with their alt text."""
 
+import base64
 import inspect
+import io
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+import drawings
+import snahelpers as sna
 from snahelpers import plots, token_bars
 
 TOKENS = pd.DataFrame(
@@ -70,7 +76,7 @@ def test_every_picture_function_takes_alt_and_is_tested():
         for name, function in inspect.getmembers(plots, inspect.isfunction)
         if not name.startswith("_") and "alt" in inspect.signature(function).parameters
     }
-    assert takes_alt - {"show", "finish"} == PICTURES.keys() - {"next_tokens", "bars_by"}
+    assert takes_alt - {"show", "drawing", "finish"} == PICTURES.keys() - {"next_tokens", "bars_by"}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -94,6 +100,21 @@ def test_show_displays_one_picture_with_its_alt_text(shown):
     [((bundle,), options)] = shown
     assert set(bundle) == {"image/png", "text/plain"} and bundle["text/plain"] == "what is seen"
     assert options == {"raw": True, "metadata": {"image/png": {"alt": "what is seen"}}}
+
+
+def test_every_drawing_ships_as_its_function_draws_it(shown):
+    for name, draw in drawings.DRAWINGS.items():
+        plots.drawing(name, alt="what is seen")
+        [((bundle,), _)] = shown
+        with Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))) as shipped:
+            wanted = 10 * np.array([draw().get_xlim()[1], draw().get_ylim()[1]])
+            np.testing.assert_allclose(shipped.size, wanted, atol=1)
+        shown.clear()
+
+
+def test_a_drawing_that_is_not_there_is_named(shown):
+    with pytest.raises(sna.DataError, match=r"unknown drawing 'hok'\. Did you mean 'hook'"):
+        plots.drawing("hok", alt="")
 
 
 def test_figures_do_not_gather_in_pyplot():
