@@ -85,8 +85,9 @@ picture: $(INSTALLED) ## take the README's picture of the lab in a browser
 drawings: $(INSTALLED) ## draw the notebooks' drawings anew
 	$(VENV_PYTHON) tools/drawings.py
 
-badges: $(INSTALLED) ## write badges and setup cells anew, from pyproject.toml
+badges: $(INSTALLED) ## write badges, setup cells and minutes of reading anew
 	$(VENV_PYTHON) tools/badges.py
+	$(VENV_PYTHON) tools/minutes.py
 
 colab-check: $(INSTALLED) ## run the notebooks as Colab would (COLAB: its published pip-freeze.txt)
 	$(VENV_PYTHON) tools/colab_check.py $(COLAB)

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 import badges
+import minutes
 import notebooks as tool
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -252,6 +253,26 @@ def test_badge_and_setup_cell_are_what_pyproject_says(path):
     book = nbformat.read(path, as_version=4)
     badges.refresh(book, path.name)
     assert nbformat.writes(book).strip() == path.read_text("utf-8").strip(), "run `make badges`"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_minutes_are_what_tools_minutes_says(path):
+    book = nbformat.read(path, as_version=4)
+    said = book.cells[0].source
+    both = minutes.refresh(book)
+    assert book.cells[0].source == said, "run `make badges`"
+    if path.stem != TOOL:
+        row = minutes.ROW.format(re.escape(path.name))
+        written = re.search(row, (ROOT / "README.md").read_text("utf-8"))[0]
+        assert "{} + {} |".format(*both) in written, "run `make badges`"
+
+
+def test_minutes_count_words_code_and_what_exercises_say():
+    book = nbformat.from_dict(good())
+    assert minutes.exercises(book) == 15
+    before = minutes.reading(book)
+    book.cells.append(nbformat.v4.new_markdown_cell("word " * 1500))
+    assert minutes.reading(book) == before + 10
 
 
 def test_a_new_address_reaches_badges_and_setup_cells(monkeypatch):

@@ -39,10 +39,13 @@ RIVALS = (
     *("attribution", "temperature", "steering"),
 )
 FEW_DRAWS = 10
+# Of the paper's twelve multipliers, for what is kept prompt by prompt.
+EXAMPLE_MULTIPLIERS = tuple(sna.Grid().multipliers[i] for i in (3, 11))
 SST2 = os.environ.get("SNA_SST2", sentiment.HUB_NAME)
 # Of sentiment, as in notebook 06; the configuration is chosen on so many reviews of Zone 1.
 DEPTHS, ARM_MULTIPLIERS, SST2_HARD = (0, 0.25, 0.5, 0.75, 21 / 23), (2.0, 4.0, 8.0, 12.0), 120
-FEW = 8  # prompts of each half where all 16 and 40 would take hours; the contest takes them all
+# Prompts of each half where all 16 and 40 would take hours; the contest takes them all.
+FEW, FEWER = 8, 4
 
 
 def sweep_minnow() -> pd.DataFrame:
@@ -53,12 +56,19 @@ def sweep_minnow() -> pd.DataFrame:
 
 
 def sweep_matched() -> pd.DataFrame:
-    """Draws of activation-matched random neurons on a smaller grid, the draw in its own column."""
-    model, tasks, draws = sna.load_model("minnow"), sna.load_tasks(), []
+    """Activation-matched random neurons on minnow, on a smaller grid."""
+    return matched(sna.load_model("minnow"), sna.load_tasks(), SMALL)
+
+
+def matched(
+    model: TransformerBridge, tasks: dict[str, sna.Task], grid: sna.Grid, **options
+) -> pd.DataFrame:
+    """Draws of activation-matched random neurons, the draw in its own column."""
+    draws = []
     for draw in range(DRAWS):
-        frame = sna.sweep(model, tasks, SMALL, method="matched", seed=draw, progress=False)
-        draws.append(frame.assign(draw=draw))
-        print(f"draw {draw + 1} of {DRAWS}")
+        options |= dict(method="matched", seed=draw, progress=False)
+        draws.append(sna.sweep(model, tasks, grid, **options).assign(draw=draw))
+        print(f"draw {draw + 1} of {DRAWS}", flush=True)
     return pd.concat(draws, ignore_index=True)
 
 
@@ -173,8 +183,7 @@ def sweep_smollm2() -> pd.DataFrame:
 def examples_smollm2() -> pd.DataFrame:
     """Of the same sweep single examples at six configurations a layer, for layers' intervals."""
     whole, _ = swept_smollm2()
-    low, *_, high = sorted(whole.multiplier.unique())[3:]
-    here = whole.n_neurons.isin(SMALL.counts) & whole.multiplier.isin([low, high])
+    here = whole.n_neurons.isin(SMALL.counts) & whole.multiplier.isin(EXAMPLE_MULTIPLIERS)
     return whole[here].drop(columns=["rank_base", "entropy_base"])
 
 
@@ -206,6 +215,29 @@ def contest_smollm2() -> pd.DataFrame:
     plan.append(("english", sna.load_model("smollm2"), sna.load_tasks("english"), RIVALS))
     options = dict(draws=FEW_DRAWS, neutral=sna.load_neutral("english"))
     return contests(FOLDER / "smollm2-contest-in-progress", plan, SIX, **options)
+
+
+def matched_smollm2() -> pd.DataFrame:
+    """Activation-matched random neurons at six layers, on the first prompts of *select*."""
+    return matched(sna.load_model("smollm2"), *first_prompts())
+
+
+def without_bos_smollm2() -> pd.DataFrame:
+    """The paper's choice at the same configurations and prompts, with no beginning of sequence.
+
+    TransformerLens puts SmolLM2's `<|im_start|>` first, which opens a chat.
+    """
+    model = sna.load_model("smollm2")
+    model.cfg.default_prepend_bos = False
+    tasks, grid, options = first_prompts()
+    return sna.sweep(model, tasks, grid, **options)
+
+
+def first_prompts() -> tuple[dict[str, sna.Task], sna.Grid, dict]:
+    """Tasks, grid and options of what is measured on a few prompts of SmolLM2's whole sweep."""
+    grid = replace(SIX, multipliers=EXAMPLE_MULTIPLIERS)
+    options = dict(split="select", neutral=sna.load_neutral("english"))
+    return sna.few(sna.load_tasks("english"), FEWER), grid, options
 
 
 def interference_smollm2() -> pd.DataFrame:
@@ -253,6 +285,8 @@ SWEEPS: dict[str, dict[str, Callable[[], pd.DataFrame]]] = {
         "smollm2-contest": contest_smollm2,
         "smollm2": sweep_smollm2,
         "smollm2-examples": examples_smollm2,
+        "smollm2-matched": matched_smollm2,
+        "smollm2-without-bos": without_bos_smollm2,
         "smollm2-interference": interference_smollm2,
         "smollm2-sst2": sentiment_smollm2,
     },
