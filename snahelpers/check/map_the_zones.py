@@ -110,7 +110,7 @@ success_and_golden = Exercise(
 @cache
 def _gains(name: str) -> list[np.ndarray]:
     """What each configuration of the exercise's grid gains on select and on test (%)."""
-    grid = Grid(counts=(5, 20), multipliers=(1.5, 2.4))
+    grid = Grid(counts=(10, 20), multipliers=(2.4,))
     frame = sweep(load_model("minnow"), name, grid, progress=False)
     return [frame.pct_improvement[frame.split == half].to_numpy() for half in ("select", "test")]
 
