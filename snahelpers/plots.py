@@ -432,7 +432,6 @@ def confidence_and_gain(
     ylabel: str,
     low: float = LOW,
     high: float = HIGH,
-    ceiling: bool = False,
     alt: str | None = None,
 ) -> Figure | None:
     """Each task by its baseline P and its gain, over the zones (the paper's Figure 1).
@@ -444,8 +443,6 @@ def confidence_and_gain(
         ylabel: The gain and its unit.
         low: Edge of zones 1 and 2.
         high: Edge of zones 2 and 3.
-        ceiling: Draw the largest gain in per cent that any method can have, 100 (1 - P) / P; the
-            gain's axis is then logarithmic above 10 %.
         alt: A description; with one, the picture is displayed and not returned.
     """
     ax = axes(title, CONFIDENCE, ylabel, size=(WIDTH, 4.2), ymargin=0.12)
@@ -467,10 +464,6 @@ def confidence_and_gain(
                 label=f"{domain}, {difficulty}",
             )
     ax.axhline(0, color="black", lw=0.8)
-    if ceiling:
-        p = np.geomspace(lowest, 0.999, 200)
-        ax.plot(p, 100 * (1 - p) / p, color="black", ls="--", label="ceiling: P = 1")
-        ax.set_yscale("symlog", linthresh=10)
     return finish(ax, alt, **BESIDE | {"bbox_to_anchor": (1.01, 0.5)})
 
 

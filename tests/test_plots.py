@@ -50,7 +50,7 @@ PICTURES = {
     "bars_by": lambda **alt: plots.bars(POINTS, "x", "y", by="by", **NAMED, **alt),
     "paper_claim": plots.paper_claim,
     "confidence_and_gain": lambda **alt: plots.confidence_and_gain(
-        GAINS, "gain", title="t", ylabel="y", ceiling=True, **alt
+        GAINS, "gain", title="t", ylabel="y", **alt
     ),
     "heatmap": lambda **alt: plots.heatmap(
         CELLS, "layer", "task", "gain", title="t", xlabel="x", label="l", marks=[(0, "b")], **alt

@@ -65,3 +65,31 @@ against_draws = Exercise(
     ],
     praise="Right: with 20 draws no p is below 1/21, however good the neurons are.",
 )
+
+beats_the_control = Exercise(
+    right=lambda layer: layer == 7,
+    cases=[(5,), (7,), (9,)],
+    mistakes=[
+        (
+            lambda layer: True,
+            "You say yes to all three, as she did. A gain above zero decides nothing: what would "
+            "other neurons of the same layer have gained?",
+        ),
+        (
+            lambda layer: layer in (7, 9),
+            "You say yes to layer 9. How loud are your stand-ins there, beside the chosen neurons? "
+            "(If they are as loud: take more draws, or other seeds.)",
+        ),
+        (
+            lambda layer: layer in (5, 7),
+            "You say yes to layer 5. One draw, or the mean of all, is beaten by luck: does the "
+            "choice beat *every* draw?",
+        ),
+        (
+            lambda layer: False,
+            "You say no to all three, and a control that nothing can beat is useless. Are chosen "
+            "neurons among your stand-ins? Is the gain that of the test half?",
+        ),
+    ],
+    praise="Right: of the three gains only one is more than what neurons as loud do anyway.",
+)
