@@ -70,7 +70,8 @@ best_of_many_p_value = Exercise(
         ),
         (
             lambda observed, flipped: (flipped.max(axis=1) >= observed.max()).mean(),
-            "With this p can be 0. The data as they are count as one more flip: add 1 to both.",
+            "With this p can be 0. The data as they are count as one more flip, and they reach "
+            "themselves.",
         ),
         (
             lambda observed, flipped: (
