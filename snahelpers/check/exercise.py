@@ -3,10 +3,13 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+
+import snahelpers as sna
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,11 @@ class Exercise:
             given = [self.call(answer, case) for case in self.cases]
         except Exception as error:
             return Verdict("✗", f"Your code raised {type(error).__name__}: {error}")
-        if any(unfinished(value) for value in given):
+        if all(map(unfinished, given)):
             return Verdict("⏳", "Not finished yet: the function returns no answer.")
+        for case, value in zip(self.cases, given, strict=True):
+            if unfinished(value):
+                return Verdict("✗", f"For the input {_short(case)} your function returns nothing.")
         if self._agrees(given, self.right):
             return Verdict("✓", self.praise)
         for mistake, hint in self.mistakes:
@@ -78,6 +84,30 @@ class Exercise:
 def fixed_random(*shape: int) -> torch.Tensor:
     """A tensor of normal random numbers, the same in every run."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@cache
+def planted() -> tuple:
+    """minnow-dimmed, and a few of the facts that were planted in it."""
+    return sna.load_dimmed(0.4, "minnow"), sna.few(sna.load_tasks("planted"), 6)["planted"]
+
+
+def on_planted(answer: Callable, case: tuple) -> Any:
+    """What an answer returns for the planted facts and the case, and how the model is after it.
+
+    A hook that stays shows in the second number.
+    """
+    model, facts = planted()
+    returned = answer(model, facts, *case)
+    after = sna.measure(model, facts).p.mean()
+    model.reset_hooks()
+    return returned if unfinished(returned) else (returned, after)
+
+
+def amplified(model: Any, task: Any, *amplification: Any, outcome: str = "p") -> float:
+    """The mean outcome of a task's examples under one amplification."""
+    with sna.amplify(model, sna.Amplification(*amplification)):
+        return sna.measure(model, task)[outcome].mean()
 
 
 def unfinished(value: Any) -> bool:
