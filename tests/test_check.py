@@ -5,10 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
 import snahelpers as sna
-from snahelpers.check.exercise import Exercise
+from snahelpers.check.exercise import Exercise, sealed_circuit
 
 EXERCISES = {
     f"{module}.{name}": exercise
@@ -48,6 +49,31 @@ def test_what_is_not_an_answer_is_told_so(name):
 def test_an_unknown_mistake_is_shown_where_it_happens():
     verdict = sna.check.start_here.zone(lambda p: 1)
     assert verdict.mark == "✗" and "0.07" in verdict.message
+
+
+def test_a_branch_that_is_forgotten_is_told_with_its_input():
+    verdict = sna.check.start_here.zone(lambda p: 1 if p < 0.07 else 3 if p > 0.10 else None)
+    assert repr(verdict) == "✗ Not yet. Look at the input 0.07: you return nothing."
+
+
+def test_a_sealed_circuit_answers_as_before_with_every_neuron_elsewhere():
+    known, sealed = sna.load_dimmed(0.4, "minnow"), sealed_circuit(1)
+    prompt = sna.load_tasks("planted")["planted"].prompts[0]
+    torch.testing.assert_close(sealed(prompt), known(prompt), rtol=0, atol=1e-4)
+    for a, b in zip(known.blocks, sealed.blocks, strict=True):
+        before, after = a.mlp.W_out.norm(dim=1), b.mlp.W_out.norm(dim=1)
+        torch.testing.assert_close(before.sort().values, after.sort().values)
+        assert (before == after).sum() < 10
+
+
+def test_a_hook_that_stays_is_told_and_taken_away():
+    def forgetful(model, task, site, entries, multiplier):
+        model.add_hook(site, lambda activation, hook: 2 * activation)
+        return sna.measure(model, task.split("test")).p.mean()
+
+    exercise = EXERCISES["hook_and_amplify.amplified_at"]
+    assert "a hook stayed" in exercise(forgetful).message
+    assert exercise(exercise.right).passed
 
 
 def _exercises():

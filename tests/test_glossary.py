@@ -44,10 +44,11 @@ TERMS = {
 
 
 def prose(book):
-    """What is read: text cells without headings, code, figures' paths and folded solutions."""
+    """What is read: text cells without headings, code, and names of other notebooks."""
     text = "\n\n".join(c.source for c in book.cells if c.cell_type == "markdown")
     text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
     text = re.sub(r"^#.*$", "", text, flags=re.M)
+    text = re.sub(r"\[[^\]]*\]\([^)]*\.ipynb[^)]*\)", "", text)  # what other notebooks are called
     return re.sub(r"`[^`]*`", "", text)
 
 

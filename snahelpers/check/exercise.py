@@ -3,10 +3,13 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+
+import snahelpers as sna
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Exercise:
             given = [self.call(answer, case) for case in self.cases]
         except Exception as error:
             return Verdict("✗", f"Your code raised {type(error).__name__}: {error}")
-        if any(unfinished(value) for value in given):
+        if all(map(unfinished, given)):
             return Verdict("⏳", "Not finished yet: the function returns no answer.")
         if self._agrees(given, self.right):
             return Verdict("✓", self.praise)
@@ -80,6 +83,42 @@ def fixed_random(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
+@cache
+def sealed_circuit(seed: int) -> Any:
+    """minnow-dimmed with the neurons of each layer in another order, so that no key fits it.
+
+    It answers as before: an MLP is a sum over its neurons, in whatever order they stand.
+
+    Args:
+        seed: Another number, another order.
+    """
+    model, generator = sna.load_dimmed(0.4, "minnow"), torch.Generator().manual_seed(seed)
+    for block in model.blocks:
+        order = torch.randperm(model.cfg.d_mlp, generator=generator)
+        for weight in block.mlp.parameters():
+            if model.cfg.d_mlp in weight.shape:
+                weight.copy_(weight.index_select(weight.shape.index(model.cfg.d_mlp), order))
+    return model
+
+
+def on_planted(answer: Callable, case: tuple) -> Any:
+    """What an answer returns for a sealed circuit, a few of its facts and the case.
+
+    NaN if it leaves a hook behind, which is removed.
+    """
+    model, facts = sealed_circuit(0), sna.few(sna.load_tasks("planted"), 4)["planted"]
+    returned = answer(model, facts, *case)
+    stayed = any(point.fwd_hooks for point in model.hook_dict.values())
+    model.reset_hooks()
+    return float("nan") if stayed else returned
+
+
+def amplified(model: Any, task: Any, *amplification: Any, outcome: str = "p") -> float:
+    """The mean outcome of a task's examples under one amplification."""
+    with sna.amplify(model, sna.Amplification(*amplification)):
+        return sna.measure(model, task)[outcome].mean()
+
+
 def unfinished(value: Any) -> bool:
     """Whether a value, or a part of a tuple of values, is still the stub's."""
     parts = value if isinstance(value, tuple) else (value,)
@@ -95,5 +134,6 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+    parts = value if isinstance(value, tuple) else (value,)
+    text = ", ".join("nothing" if unfinished(part) else repr(part) for part in parts)
     return text if len(text) < 120 else text[:117] + "..."

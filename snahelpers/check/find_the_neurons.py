@@ -1,8 +1,10 @@
 """The exercises of notebook 01."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from snahelpers.check.exercise import Exercise, fixed_random
+import snahelpers as sna
+from snahelpers.check.exercise import Exercise, amplified, fixed_random, on_planted
 
 _TASK, _NEUTRAL = fixed_random(5, 3, 8), fixed_random(7, 3, 8) - 0.3
 
@@ -20,16 +22,15 @@ differential = Exercise(
         ),
         (
             lambda task, neutral: task.mean() - neutral.mean(),
-            "One score a neuron, please: average over texts (the first dimension) only.",
+            "That is one number for all neurons; each should have its own.",
         ),
         (
             lambda task, neutral: task.mean((0, 2)) - neutral.mean((0, 2)),
-            "Average over texts (the first dimension), not over neurons.",
+            "Your answer has no dimension for neurons any more. Which of the three is to go?",
         ),
         (
             lambda task, neutral: task.sum(0) - neutral.sum(0),
-            "There are more neutral texts than prompts: divide each sum by its own number of "
-            "texts.",
+            "Sums grow with the number of texts, and there are more neutral texts than prompts.",
         ),
     ],
     praise="Right: that is the paper's differential activation, one number a neuron.",
@@ -79,4 +80,38 @@ chance = Exercise(
         ),
     ],
     praise="Right: each guess hits with probability n_true / d_mlp, however many you make.",
+)
+
+
+def _suspects(model, task, layer: int, k: int) -> list[int]:
+    """The k neurons of the layer with the highest scores on the select half."""
+    prompts, neutral = task.split("select").prompts, sna.load_neutral("minnow")[:60]
+    return sna.top_neurons(sna.differential_activation(model, prompts, neutral), layer, k).tolist()
+
+
+def _by_effect(model, task, layer: int) -> list[int]:
+    """The twelve suspects by what each does when it is amplified alone, the strongest first."""
+    gain = partial(amplified, model, task.split("select"), layer, outcome="logodds")
+    return sorted(_suspects(model, task, layer, 12), key=lambda n: -gain([n], 2.4))
+
+
+strongest_three = Exercise(
+    right=lambda *given: _by_effect(*given)[:3],
+    cases=[(7,)],
+    mistakes=[
+        (
+            lambda *given: _suspects(*given, 3),
+            "These three have the highest scores: they respond most. Have you tried which do most?",
+        ),
+        (
+            lambda *given: _by_effect(*given)[2::-1],
+            "The right three, but the strongest should come first.",
+        ),
+        (
+            lambda *given: _by_effect(*given)[:-4:-1],
+            "Of your suspects these do the least.",
+        ),
+    ],
+    praise="Right. What responds most and what does most are two questions.",
+    call=on_planted,
 )

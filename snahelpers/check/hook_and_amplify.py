@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from snahelpers.check.exercise import Exercise, fixed_random, unfinished
+import snahelpers as sna
+from snahelpers.check.exercise import Exercise, fixed_random, on_planted, unfinished
 
 _POST, _W_OUT = fixed_random(2, 4, 10), fixed_random(10, 6)
 
@@ -33,23 +34,17 @@ def _scaled(activation: torch.Tensor, neurons: Sequence[int], multiplier: float)
     return edited
 
 
-def _scaled_in_place(activation: torch.Tensor, neurons: Sequence[int], multiplier: float):
-    activation[..., neurons] *= multiplier
-    return activation
-
-
 scaling_hook = Exercise(
     right=_make(_scaled),
     cases=[([1, 4], 3.0), ([0], 0.0), ([7, 8, 9], 1.5)],
     mistakes=[
         (
-            _make(_scaled_in_place),
-            "It scales, but in place: whatever was cached before your hook changes too. Clone "
-            "first.",
+            _make(lambda a, neurons, m: a.copy_(_scaled(a, neurons, m))),
+            "It scales, but in place: whatever was cached before your hook changes too.",
         ),
         (
             _make(lambda activation, neurons, m: activation * m),
-            "That scales every neuron; scale only activation[..., neurons].",
+            "That scales every neuron, not only the chosen ones.",
         ),
         (
             _make(
@@ -57,8 +52,7 @@ scaling_hook = Exercise(
                     [row * m if i in neurons else row for i, row in enumerate(a.unbind(1))], 1
                 )
             ),
-            "That selects positions: the neurons are in the last dimension, activation[..., "
-            "neurons].",
+            "That selects positions. In which of the three dimensions are the neurons?",
         ),
         (
             _make(lambda a, neurons, m: torch.cat([a[:, :1], _scaled(a[:, 1:], neurons, m)], 1)),
@@ -83,11 +77,11 @@ added_vector = Exercise(
     mistakes=[
         (
             lambda post, W_out, neurons, m: m * post[..., neurons] @ W_out[neurons],
-            "The model already adds these neurons once; only m - 1 times their output is new.",
+            "The model adds these neurons once already. How much of what you add is new?",
         ),
         (
             lambda post, W_out, neurons, m: (m - 1) * post @ W_out,
-            "That is every neuron's output; take only post[..., neurons] and W_out[neurons].",
+            "That is what every neuron writes, not only the chosen ones.",
         ),
         (
             lambda post, W_out, neurons, m: (1 - m) * post[..., neurons] @ W_out[neurons],
@@ -111,4 +105,48 @@ hooked_twice = Exercise(
         ),
     ],
     praise="Right: two names, one place, so it is scaled twice.",
+)
+
+
+def _at_site(model, task, site, entries, multiplier, *, split="test", first=1) -> float:
+    """The mean P with some entries of a site scaled at every position from `first` on."""
+
+    def scale(activation: torch.Tensor, hook: Any) -> torch.Tensor:
+        edited = _scaled(activation[:, first:], entries, multiplier)
+        return torch.cat([activation[:, :first], edited], dim=1)
+
+    with model.hooks(fwd_hooks=[(site, scale)]):
+        return sna.measure(model, task.split(split)).p.mean()
+
+
+amplified_at = Exercise(
+    right=_at_site,
+    cases=[
+        ("blocks.7.mlp.hook_post", list(range(0, 60, 5)), 2.4),
+        ("blocks.7.hook_mlp_out", list(range(10)), 3.0),
+    ],
+    mistakes=[
+        (
+            lambda *given: float("nan"),
+            "After your function the model still answers otherwise: a hook stayed.",
+        ),
+        (
+            lambda *given: _at_site(*given, first=0),
+            "That scales the beginning-of-sequence token too, whose activations are huge.",
+        ),
+        (
+            lambda *given: _at_site(*given, first=-1),
+            "That scales the last position only; all but the first are meant.",
+        ),
+        (
+            lambda *given: _at_site(*given, split="select"),
+            "Those are the prompts on which entries are chosen. Judge on the other half.",
+        ),
+        (
+            lambda model, task, site, entries, m: _at_site(model, task, site, slice(None), m),
+            "That scales every entry of the site, not only the chosen ones.",
+        ),
+    ],
+    praise="Right, at both sites: your hook does what sna.amplify does, and it leaves no trace.",
+    call=on_planted,
 )

@@ -1,6 +1,7 @@
 """The exercises of notebook 00."""
 
-from snahelpers.check.exercise import Exercise
+import snahelpers as sna
+from snahelpers.check.exercise import Exercise, amplified, on_planted
 from snahelpers.zones import zone as zone_of
 
 zone = Exercise(
@@ -61,8 +62,8 @@ ceiling = Exercise(
         ),
         (
             lambda p: 100 / p,
-            "Close: that is P = 1 as a percentage of P. The improvement starts from P, so take P "
-            "off.",
+            "Close: that is P = 1 as a percentage of P. What would yours be at P = 1, where "
+            "nothing can improve?",
         ),
         (
             lambda p: (1 - p) / p,
@@ -70,4 +71,38 @@ ceiling = Exercise(
         ),
     ],
     praise="Right: at P = 0.5 nothing can improve by more than 100 %, at P = 0.01 by 9,900 %.",
+)
+
+
+def _draws(model, task, layer, neurons, *, split="test", seeds=range(8)) -> list[float]:
+    """The mean P under each draw of as many other neurons of the layer."""
+    draws = (sna.random_neurons(model.cfg.d_mlp, len(neurons), s, exclude=neurons) for s in seeds)
+    return [amplified(model, task.split(split), layer, others, 2.4) for others in draws]
+
+
+best_of_random = Exercise(
+    right=lambda *given: max(_draws(*given)),
+    cases=[(0, list(range(12)))],
+    mistakes=[
+        (
+            lambda *given: max(_draws(*given, split="select")),
+            "Those are the facts that the neurons were found on. Judge on the other half.",
+        ),
+        (
+            lambda *given: max(_draws(*given, seeds=[0])),
+            "That is one draw, or the same one eight times: does the seed change?",
+        ),
+        (
+            lambda *given: sum(_draws(*given)) / 8,
+            "That is what random neurons do on average; the question is the best of the draws.",
+        ),
+        (
+            lambda model, task, layer, neurons: amplified(
+                model, task.split("test"), layer, neurons, 2.4
+            ),
+            "That is what the neurons themselves do. Draw others, without them.",
+        ),
+    ],
+    praise="Right. That is how well eight tries do by luck: compare it with the found neurons.",
+    call=on_planted,
 )
