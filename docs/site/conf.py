@@ -32,6 +32,7 @@ nb_merge_streams = True
 nb_code_prompt_show = "Show the {type}"
 nb_code_prompt_hide = "Hide the {type}"
 myst_heading_anchors = 4
+myst_enable_extensions = ["html_image"]
 default_role = "code"  # docstrings are written with one backtick, as for Markdown
 
 autodoc_typehints = "signature"
@@ -43,6 +44,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["course.css"]
 html_css_files = ["course.css"]
+html_use_index = html_domain_indices = False  # the API reference is one page, and searched
 html_sourcelink_suffix = ""
 html_context = {"default_mode": "auto"}
 html_theme_options = {
