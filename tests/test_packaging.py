@@ -24,7 +24,9 @@ COLAB_TORCH = "torch==2.11.0"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
-EXTRAS = [Requirement(r) for lines in PROJECT["optional-dependencies"].values() for r in lines]
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+LATER = [*PROJECT["optional-dependencies"].values(), *GROUPS.values()]
+EXTRAS = [Requirement(line) for lines in LATER for line in lines]
 
 
 def pins(lines):
@@ -83,9 +85,11 @@ def test_the_python_range_agrees_everywhere():
 def test_conda_installs_what_make_installs():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     (section,) = (d["pip"] for d in conda["dependencies"] if isinstance(d, dict))
-    assert section == ["-c constraints.txt", "-e .[lab,test]"]
+    assert section == ["-c constraints.txt", "-e .[lab]"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert '-m pip install -c constraints.txt -e ".[lab,test]"' in makefile
+    for stamp, extras in (("INSTALLED", "lab"), ("TOOLS", "lab,test")):
+        recipe = re.search(rf"^\$\({stamp}\): [^\n]+\n(?:\t.+\n)+", makefile, re.MULTILINE)[0]
+        assert f'-m pip install -c constraints.txt -e ".[{extras}]"' in recipe
     assert set(PROJECT["optional-dependencies"]) == {"gguf", "lab", "test"}
 
 
