@@ -128,7 +128,7 @@ def open_lab(page, server, url):
         open_notebook(page, url, LAB)
         assert run_all(page)["errors"] == []
     page.wait_for_selector(".sna-lab img[src^='blob:']")
-    page.locator(".sna-lab", has_text="By itself the model gives").wait_for()
+    page.locator(".sna-lab", has_text="As it is, minnow-dimmed gives").wait_for()
     # The last that is drawn: what can be taken away.
     page.get_by_role("link", name="the distribution (CSV)").wait_for()
 

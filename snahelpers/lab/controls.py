@@ -99,13 +99,15 @@ class Controls:
         self.task = w.Dropdown(
             options=[*all_tasks(), OWN], value=task, description="task", style=LABEL
         )
-        self.example = w.Dropdown(options=[""], description="its prompts", style=LABEL, layout=WIDE)
+        self.example = w.Dropdown(options=[""], description="example", style=LABEL, layout=WIDE)
         self.layer = Number(w.IntSlider(push.layer, 0, push.layer, description="layer"))
         self.k = Number(w.IntSlider(push.k, 1, MOST_NEURONS, description="neurons"))
         bounds = dict(min=0, max=MOST_MULTIPLIER, step=0.01)
         self.multiplier = Number(w.FloatSlider(push.multiplier, description="multiplier", **bounds))
-        self.source = w.Dropdown(options=SOURCES, description="chosen by", style=LABEL)
-        self.positions = w.Dropdown(options=["all", "last"], description="positions", style=LABEL)
+        self.source, self.positions = (
+            w.Dropdown(description=name, options=options, style=LABEL, layout=AUTO)
+            for name, options in {"chosen by": SOURCES, "positions": ["all", "last"]}.items()
+        )
         self.own, self.neutral = (
             w.Textarea(description=name, placeholder=empty, layout=AUTO, rows=3, **typed)
             for name, empty in {
@@ -183,7 +185,10 @@ class ModelRow(w.VBox):
 
     def __init__(self, controls: Controls, problem: w.HTML, live: sna.widgets.Live) -> None:
         self.controls, self.problem, self.live = controls, problem, live
-        self.listed, place = w.Dropdown(description="model", style=LABEL), "hub name, folder, .gguf"
+        self.listed, place = (
+            w.Dropdown(description="model", style=LABEL, layout=AUTO),
+            "hub name, folder, .gguf",
+        )
         self.typed = w.Text(description="or another", placeholder=place, style=LABEL)
         self.go, self.status = w.Button(description="Load model"), w.HTML()
         self.go.on_click(lambda _button: sna.widgets.start(live.loop, self._load()))

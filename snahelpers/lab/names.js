@@ -14,10 +14,8 @@
       set(number.querySelector('input'), 'aria-label', `${label}, as a number`);
     });
     set(lab.querySelector('img'), 'alt', lab.querySelector('.sna-told')?.textContent.trim() || '');
-    lab.querySelectorAll('.sna-chooser button').forEach(button => {
-      set(button, 'aria-pressed', String(button.classList.contains('mod-active')));
-    });
-    lab.querySelectorAll('[role=progressbar], .progress').forEach(bar => {
+    lab.querySelectorAll('.progress').forEach(bar => {
+      set(bar, 'role', 'progressbar');
       set(bar, 'aria-label', 'progress of the search');
     });
   });

@@ -186,7 +186,7 @@ class Page(w.VBox):
         }
         self.result = w.VBox([self.summary, self.image, self.outcome])
         self.details = w.VBox(
-            [w.VBox([w.HTML(f"<h3>{title}</h3>"), *part]) for title, part in parts.items()]
+            [w.VBox([w.HTML(f"<h2>{title}</h2>"), *part]) for title, part in parts.items()]
         )
         left = w.VBox([self.controls.strength, self.model_row])
         main = w.HBox([left, w.VBox([self.problem, self.result])]).add_class("sna-main")
@@ -216,7 +216,7 @@ class Page(w.VBox):
         # What the next steps and buttons will show is of the setting before.
         self.neurons.value = self.texts.value = self.links.value = self.code.value = ""
         before, target = answer.loc["before"], setting.target.strip()
-        self.summary.value = sna.widgets.sentence(pieces.unamplified(target, before))
+        self.summary.value = sna.widgets.sentence(pieces.unamplified(bench.name, setting, before))
         self.title, told = pieces.title(bench.name, setting), pieces.strength(setting.push)
         told = f"{told}: “{target}” {' → '.join(map(pieces.chance, answer.p))}."
         self.told = told, pieces.caveats(setting, self.tokens)

@@ -12,7 +12,7 @@ import torch
 import snahelpers as sna
 from snahelpers.lab.setting import Push, Setting
 
-LONGEST_TITLE = 76  # characters that fit the picture
+LONGEST_TITLE = 62  # characters that fit the picture
 SCALES = ("", ",000", " million", " billion", " trillion")
 # What the paper expects of amplification (sections 4.2 to 4.4).
 ZONES = {
@@ -54,16 +54,16 @@ def strength(push: Push) -> str:
 def title(model: str, setting: Setting) -> str:
     """Model, the end of the prompt, and what is amplified, in one line."""
     told, prompt = strength(setting.push), " ".join(setting.prompt.split())
-    room = max(12, LONGEST_TITLE - len(model) - len(told))
+    room = max(12, LONGEST_TITLE - len(f"{model}:  … · {told}"))
     return f"{model}: {prompt[-room:]} … · {told}"
 
 
-def unamplified(answer: str, before: pd.Series) -> str:
+def unamplified(model: str, setting: Setting, before: pd.Series) -> str:
     """The answer before anything is amplified, and what the paper expects of it."""
     return (
-        f"By itself the model gives “{answer}” {chance(before.p)}: rank {before['rank']:,.0f}, "
-        f"entropy {before.entropy:.2f} nats, {ZONES[sna.zone(before.p)]}."
-        f"{PERHAPS_UNKNOWN * int(before.p < 0.001)}"
+        f"As it is, {model} gives “{setting.target.strip()}” after “{setting.prompt} …” a chance of "
+        f"{chance(before.p)}: rank {before['rank']:,.0f}, entropy {before.entropy:.2f} nats, "
+        f"{ZONES[sna.zone(before.p)]}.{PERHAPS_UNKNOWN * int(before.p < 0.001)}"
     )
 
 

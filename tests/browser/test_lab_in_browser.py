@@ -120,9 +120,9 @@ def test_a_slider_moved_by_key_and_by_mouse_draws_anew(lab):
 def test_what_cannot_be_is_a_sentence_and_nothing_stays_beside_it(lab):
     type_into(lab, "prompt", "The dog sat on the")
     type_into(lab, "answer", "two words")
-    wait_for_text(lab, "the model gives “two words”")
+    wait_for_text(lab, "gives “two words”")
     type_into(lab, "answer", "soft")
-    wait_for_text(lab, "the model gives “soft”")
+    wait_for_text(lab, "gives “soft”")
     for wrong, told in {"2,4": "multiplier is '2,4'", "99": "multiplier is '99'"}.items():
         type_number(lab, "multiplier", wrong)
         wait_for_text(lab, told)

@@ -5,6 +5,7 @@ the server's own. Voilà (0.5) never sets this cookie, so that it refuses its ow
 reload leaves a kernel of half a gigabyte behind.
 """
 
+import os
 import re
 
 
@@ -17,6 +18,7 @@ def prepare(handler, notebook, cwd):
     return notebook
 
 
+os.environ["TQDM_DISABLE"] = "1"  # of its kernels: bars above the page, and it has one of its own
 c = get_config()  # noqa: F821 (traitlets has it)
 c.VoilaConfiguration.prelaunch_hook = prepare
 # Where the page could not ask, as when the browser crashed: kernels that no page is connected to.
