@@ -47,7 +47,8 @@ lab: $(INSTALLED) ## open the course in JupyterLab
 	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
 app: $(INSTALLED) ## open the lab as a page without code
-	$(VENV_PYTHON) -m voila --Voila.ip=127.0.0.1 --token $(APP_FLAGS) notebooks/10_sna_lab.ipynb
+	$(VENV_PYTHON) -m voila --Voila.config_file_paths=tools/app --Voila.ip=127.0.0.1 --token \
+		$(APP_FLAGS) notebooks/10_sna_lab.ipynb
 
 # Two tests at a time, each with one thread of torch: small models gain little from a second one,
 # and threads that wait for each other's cores lose much.

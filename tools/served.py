@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = "10_sna_lab.ipynb"
+SHOTS = ROOT / "test-artifacts"  # what pages show, for whoever wants to look
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
@@ -78,9 +79,10 @@ def jupyterlab(folder):
     return _serving("jupyterlab", "--ServerApp.port", options)
 
 
-def voila(folder):
-    """The lab as a page of its own, as `make app` starts it."""
-    options = ["--Voila.ip=127.0.0.1", f"--token={TOKEN}", "--no-browser", str(folder / LAB)]
+def voila(folder, name=LAB):
+    """The lab, or another notebook, as a page of its own, as `make app` starts it."""
+    options = [f"--Voila.config_file_paths={ROOT / 'tools' / 'app'}", "--Voila.ip=127.0.0.1"]
+    options += [f"--token={TOKEN}", "--no-browser", str(folder / name)]
     return _serving("voila", "--port", options)
 
 
@@ -126,7 +128,9 @@ def open_lab(page, server, url):
         open_notebook(page, url, LAB)
         assert run_all(page)["errors"] == []
     page.wait_for_selector(".sna-lab img[src^='blob:']")
-    page.locator(".sna-lab", has_text="Baseline: P(").wait_for()
+    page.locator(".sna-lab", has_text="As it is, minnow-dimmed gives").wait_for()
+    # The last that is drawn: what can be taken away.
+    page.get_by_role("link", name="the distribution (CSV)").wait_for()
 
 
 def control(page, name):
@@ -135,10 +139,13 @@ def control(page, name):
     return label.locator("xpath=..")
 
 
-def open_tab(page, name):
-    """One of the tabs below the lab's picture; named differently by ipywidgets 7 and 8."""
-    tabs = page.locator(".sna-lab .lm-TabBar-tab, .sna-lab .p-TabBar-tab")
-    tabs.filter(has_text=name).click()
+def load_model(page, name):
+    """Choose one of the lab's list and load it; returns when it is at hand."""
+    choice = control(page, "model").locator("select")
+    [listed] = [t for t in choice.locator("option").all_inner_texts() if t.startswith(f"{name}:")]
+    choice.select_option(label=listed)
+    page.get_by_role("button", name="Load model").click()
+    page.locator(".sna-lab", has_text=re.compile(rf"{name}: \d+ layers of")).wait_for()
 
 
 @contextlib.contextmanager

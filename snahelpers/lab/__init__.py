@@ -1,4 +1,4 @@
-"""The paper's no-code tool (section 7.2), in a notebook or as a page of its own (`make app`)."""
+"""The paper's no-code tool (section 7.2), in a notebook or as a page of its own."""
 
 import snahelpers as sna
 from snahelpers.lab.bench import Bench
@@ -20,22 +20,22 @@ class Lab:
     """
 
     def __init__(self, model: str | None = None, task: str = "maths_easy") -> None:
-        self.bench, self.task = Bench(sna.load_model(model)), task
+        self.bench, self.task = Bench(sna.load_model(model), model), task
         self.push = Push(layer=self.bench.n_layers // 3, k=12, multiplier=2.4)
 
     def _ipython_display_(self) -> None:
         if sna.widgets.widgets_can_run():
-            from IPython.display import display
+            from IPython.display import Javascript, display
 
-            from snahelpers.lab.page import Page
+            from snahelpers.lab.page import NAMES, Page
 
-            display(Page(self.bench, self.task, self.push))
+            display(Page(self.bench, self.task, self.push), Javascript(NAMES))
         else:
             example = all_tasks()[self.task].split("test").examples[0]
-            first = Setting(example.prompt, example.target, self.task, pushes=(self.push,))
+            first = Setting(example.prompt, example.target, self.task, self.push)
             sna.token_bars.next_tokens(
-                self.bench.distribution(first),
-                self.bench.model.to_string(self.bench.first_token(first)),
-                f"{self.push.k} neurons of layer {self.push.layer} × {self.push.multiplier}",
+                self.bench.change(first)[0],
+                self.bench.first_token(first),
+                f"{self.push.k} neurons in layer {self.push.layer}, × {self.push.multiplier}",
                 alt=f"{first.prompt} …: the likeliest next tokens, before and after.",
             )

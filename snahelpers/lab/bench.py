@@ -1,28 +1,26 @@
 """One loaded model and a setting in, numbers out: everything that the lab shows, without a widget.
 
-What stays when a slider moves is kept: activations, unamplified answers, and the whole pass without
-amplification, so that only the layers after the amplified one run again.
+What stays when a slider moves is kept: what was read to choose neurons, the pass without
+amplification, and the unamplified answers. Alternatives run side by side in one batch, in full
+passes, so that they are exact whatever the architecture.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 
 import pandas as pd
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 import snahelpers as sna
-from snahelpers.lab.next_token import NextToken
-from snahelpers.lab.setting import OWN, Push, Setting, all_tasks
+from snahelpers.lab.setting import OWN, Setting, all_tasks
 
 CONTROL_DRAWS = 5
 SMALL = 20e6  # parameters
-KEPT = 200  # results of a kind, of which the largest are a few hundred kB
 SHOWN_DIRECTIONS = 4  # tokens that a neuron pushes toward
+WRITTEN_TOKENS = 24
+MEMORY = 2**28  # bytes beside the model
 # The paper's, to two digits, as the page's slider can hold them.
 GRID = sna.Grid(multipliers=[round(multiplier, 2) for multiplier in sna.Grid().multipliers])
 
@@ -32,26 +30,16 @@ class Bench:
 
     Args:
         model: From `load_model`.
+        name: What `load_model` was given; by default what the model calls itself.
     """
 
-    def __init__(self, model: TransformerBridge) -> None:
-        self.model = model
+    def __init__(self, model: TransformerBridge, name: str | None = None) -> None:
+        self.model, self.name = model, name or model.cfg.model_name
         self.n_layers, self.d_mlp = model.cfg.n_layers, model.cfg.d_mlp
         self.small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
-        self._measure = lru_cache(KEPT)(partial(sna.measure, model))
-        self._means = lru_cache(KEPT)(partial(sna.mean_activations, model))
-        self._norms = cache(partial(sna.output_norms, model))
-        self._next_token = lru_cache(1)(partial(NextToken, model, {}))  # the newest: it is large
-
-    @contextmanager
-    def few_threads(self) -> Iterator[None]:
-        """One for a small model: a second gains little and keeps the browser waiting."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1 if self.small else threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        self._measure = lru_cache(partial(sna.measure, model))
+        self._readings = lru_cache(partial(sna.methods.Readings, model))
+        self._clean = lru_cache(1)(self._clean_pass)  # the newest alone: it is large
 
     def target(self, prompt: str, answer: str) -> str:
         """The answer with the space that a typist leaves out, or as typed.
@@ -68,102 +56,141 @@ class Bench:
             return answer
         return spaced
 
-    def first_token(self, setting: Setting) -> torch.Tensor:
-        """The token with which the answer begins: the only one that is next; [1]."""
-        return sna.tasks.answer_tokens(self.model, setting.prompt, setting.target)[1][:1]
+    def clean(self, setting: Setting) -> sna.engines.CleanPass:
+        """The pass of the prompt and its answer without amplification.
 
-    def baseline(self, setting: Setting) -> pd.Series:
-        """The unamplified answer, as a row of `measure`."""
-        examples = (sna.Example(setting.prompt, setting.target, "test"),)
-        return self._measure(sna.Task("typed", "", "", examples)).iloc[0]
+        Raises:
+            DataError: the prompt is empty or too long, or the answer cannot follow it.
+        """
+        return self._clean(setting.prompt, setting.target, setting.positions)
 
-    def amplifications(self, setting: Setting) -> list[sna.Amplification]:
-        """The pushes with their neurons.
+    def first_token(self, setting: Setting) -> str:
+        """The answer's first token, as the likeliest tokens are named."""
+        return self.model.to_string([int(self.clean(setting).answers[0, 0])])
+
+    def _clean_pass(self, prompt: str, target: str, positions: str) -> sna.engines.CleanPass:
+        [batch] = sna.tasks.answer_batches(self.model, [sna.Example(prompt, target, "test")])
+        every = torch.arange(self.d_mlp).expand(self.n_layers, -1)
+        return sna.engines.CleanPass(self.model, batch, every, positions)
+
+    def logits(self, setting: Setting, *edits: sna.Amplification) -> torch.Tensor:
+        """The logits where the answer is read, under each alternative: [edit, read, vocab].
+
+        Raises:
+            SNAError: the layer, the same for all, or a neuron is out of range.
+        """
+        clean, layer = self.clean(setting), edits[0].layer
+        factors = torch.stack([sna.amplification.factors_of(self.model, edit) for edit in edits])
+        parts = factors.to(clean.tokens.device).split(
+            sna.engines.most_at_once(self.model, clean, "batched", MEMORY)
+        )
+        with torch.no_grad():
+            return torch.cat(
+                [sna.engines.batched(self.model, clean, layer, part)[:, 0] for part in parts]
+            )
+
+    def amplification(self, setting: Setting) -> sna.Amplification:
+        """The push with its neurons.
 
         Raises:
             DataError: a text cannot be used.
-            SNAError: a push is out of range for this model.
+            SNAError: the push is out of range for this model.
         """
-        return [
-            sna.Amplification(
-                push.layer, self._neurons(setting, push), push.multiplier, setting.positions
-            )
-            for push in setting.pushes
-        ]
+        layer, k, multiplier = setting.push
+        sna.amplification.neuron_site(self.model, layer)  # raises if there is no such layer
+        choose = sna.methods.METHODS[setting.source].choose
+        readings = self._readings(setting.reference, setting.positions)
+        neurons = choose(readings, setting.asked, k, 0)[layer]
+        return sna.Amplification(layer, neurons, multiplier, setting.positions)
 
-    def distribution(self, setting: Setting) -> pd.DataFrame:
-        """The likeliest next tokens, before and after."""
-        next_token = self._next_token(setting.prompt, setting.positions)
-        [after] = next_token.logits(self.amplifications(setting))
-        return sna.scoring.likeliest_tokens(
-            self.model,
-            next_token.clean.logits[0, 0],
-            after,
-            always=int(self.first_token(setting)),
-            k=sna.widgets.SHOWN_TOKENS,
-        )
-
-    def control(self, setting: Setting, ids: list[int]) -> pd.DataFrame:
-        """The same push on random neurons that are as loud: P of the tokens `ids`.
+    def change(self, setting: Setting) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What amplifying does to the next token, and to the answer.
 
         Returns:
-            For each token low, mean and high of `CONTROL_DRAWS` draws.
+            The likeliest next tokens, as from `next_token_change`, the answer's first token among
+            them; and the whole answer's p, rank and entropy,
+            as from `score`, in a row before and a row after.
         """
-        draws = [self._stand_ins(setting, seed) for seed in range(CONTROL_DRAWS)]
-        logits = self._next_token(setting.prompt, setting.positions).logits(*draws)
-        p = sna.scoring.precise(logits).softmax(dim=-1)[:, ids].cpu().numpy()
-        return pd.DataFrame({"low": p.min(axis=0), "mean": p.mean(axis=0), "high": p.max(axis=0)})
+        clean = self.clean(setting)
+        after = self.logits(setting, self.amplification(setting))
+        logits = torch.cat([clean.logits, after])
+        tokens = sna.scoring.likeliest_tokens(
+            self.model, *logits[:, 0], always=int(clean.answers[0, 0]), k=sna.widgets.SHOWN_TOKENS
+        )
+        scored = sna.scoring.score(logits[:, None], clean.answers)
+        numbers = {name: scored[name][:, 0].tolist() for name in ("p", "rank", "entropy")}
+        return tokens, pd.DataFrame(numbers, ["before", "after"])
+
+    def control(self, setting: Setting, ids: list[int]) -> tuple[pd.DataFrame, list[float]]:
+        """The same push on random neurons that are as loud, `CONTROL_DRAWS` draws of them.
+
+        Returns:
+            For each of the tokens `ids` low, mean and high of P; and P of the answer in each draw.
+        """
+        edit, texts = self.amplification(setting), sna.methods.select_prompts(setting.asked)
+        readings = self._readings(setting.reference, setting.positions)
+        loud = readings.activations(texts).abs() * sna.output_norms(self.model)
+        chosen = torch.tensor(edit.neurons), loud[edit.layer]
+        seeds = [sna.neurons.draw_of(edit.layer, draw) for draw in range(CONTROL_DRAWS)]
+        draws = (replace(edit, neurons=sna.matched_neurons(*chosen, seed)) for seed in seeds)
+        logits = self.logits(setting, *draws)
+        p = sna.scoring.precise(logits[:, 0]).softmax(dim=-1)[:, ids].cpu().numpy()
+        answers = sna.scoring.score(logits[:, None], self.clean(setting).answers)["p"]
+        ranges = {"low": p.min(axis=0), "mean": p.mean(axis=0), "high": p.max(axis=0)}
+        return pd.DataFrame(ranges), answers.flatten().tolist()
 
     def neurons(self, setting: Setting) -> pd.DataFrame:
-        """The neurons of every push, one row each.
+        """The amplified neurons, one row each.
 
         Returns:
-            layer; neuron; activation (at the last token); toward (a list of the tokens whose
-            logits its output raises most if read by the unembedding at once, with later layers
-            left out: for a negative activation those that its negative raises); alone (Δlog-odds
-            of the answer's first token, in nats, if it is the only one amplified); share (of the
-            sum of `alone`; NaN if that is 0).
+            layer; neuron; last and mean (activation at the prompt's last token, and where it is
+            amplified on average); toward (a list of the tokens whose logits its output at the last
+            token raises most if read by the unembedding at once, with later layers left out; none
+            if it does not fire there); alone (Δlog-odds of the answer, in nats, if it is the only
+            one amplified); share (of the sum of `alone`; NaN if that is 0).
         """
-        tables = (self._neuron_table(setting, edit) for edit in self.amplifications(setting))
-        return pd.concat(tables, ignore_index=True)
-
-    def _neuron_table(self, setting: Setting, edit: sna.Amplification) -> pd.DataFrame:
-        neurons, layer = list(edit.neurons), edit.layer
-        rows = [[replace(edit, neurons=[neuron])] for neuron in neurons]
-        logits = self._next_token(setting.prompt, setting.positions).logits(
-            *rows,
-            [replace(edit, multiplier=1)],  # no change, but in the same batch: rounded alike
-        )
-        logodds = sna.scoring.log_odds(logits[:, None], self.first_token(setting)[None]).cpu()
-        alone = logodds[:-1] - logodds[-1]
-        fired = self._means((setting.prompt,), positions="last")[layer, neurons]
-        written = sna.amplification.output_weights(self.model, layer)[neurons].cpu()
-        raised = direct_logits(self.model, fired.sign()[:, None] * written)
-        most = raised.topk(SHOWN_DIRECTIONS).indices.tolist()
+        edit, clean = self.amplification(setting), self.clean(setting)
+        neurons = list(edit.neurons)
+        each = [replace(edit, neurons=[neuron]) for neuron in neurons]
+        # The last one changes nothing, but in the same batch: rounded alike.
+        logits = self.logits(setting, *each, replace(edit, multiplier=1))
+        logodds = sna.scoring.log_odds(logits[:, None], clean.answers)[:, 0].cpu()
+        alone, fired = logodds[:-1] - logodds[-1], clean.fired[edit.layer][0][:, neurons].cpu()
+        last = fired[-clean.n_read]
+        written = sna.amplification.output_weights(self.model, edit.layer)[neurons].cpu()
+        raised = direct_logits(self.model, last.sign()[:, None] * written).topk(SHOWN_DIRECTIONS)
         return pd.DataFrame(
             {
-                "layer": layer,
+                "layer": edit.layer,
                 "neuron": neurons,
-                "activation": fired.tolist(),
-                "toward": [[self.model.to_string([i]) for i in ids] for ids in most],
+                "last": last.tolist(),
+                "mean": fired[clean.edited[0].cpu()].mean(dim=0).tolist(),
+                "toward": [
+                    " ".join(
+                        sna.token_bars.visible(self.model.to_string([i])) for i in ids if fires
+                    )
+                    for ids, fires in zip(raised.indices.tolist(), last.tolist(), strict=True)
+                ],
                 "alone": alone.tolist(),
                 "share": (alone / alone.sum()).tolist(),
             }
         )
 
-    def elsewhere(self, setting: Setting) -> pd.DataFrame | None:
+    def elsewhere(self, setting: Setting) -> pd.DataFrame:
         """The task's "test" prompts, new to the neurons, before and after.
 
         Returns:
-            As from `measure`, and p `after` and `gain` (Δlog-odds); None for own sentences.
+            As from `measure`, and p `after` and `gain` (Δlog-odds); no rows for own sentences, and
+            the setting's prompt left out.
         """
         if setting.task == OWN:
-            return None
+            return pd.DataFrame()
         task = all_tasks()[setting.task].split("test")
         before = self._measure(task)
-        with sna.amplify(self.model, *self.amplifications(setting)):
+        with sna.amplify(self.model, self.amplification(setting)):
             after = sna.measure(self.model, task)
-        return before.assign(after=after.p, gain=after.logodds - before.logodds)
+        new = before.prompt != setting.prompt
+        return before.assign(after=after.p, gain=after.logodds - before.logodds)[new]
 
     def texts(self, setting: Setting) -> pd.DataFrame:
         """What the model writes without and with amplification: see `write`.
@@ -171,77 +198,45 @@ class Bench:
         Returns:
             model ("as it is" or "amplified"), text, perplexity and repetition.
         """
-        length = min(24, self.model.cfg.n_ctx - 1 - len(self.model.to_tokens(setting.prompt)[0]))
-        pushes = {"as it is": [], "amplified": self.amplifications(setting)}
+        room = self.model.cfg.n_ctx - 1 - self.model.to_tokens(setting.prompt).shape[1]
+        pushes = {"as it is": [], "amplified": [self.amplification(setting)]}
         return pd.concat(
-            sna.scoring.write(self.model, [setting.prompt], *push, lengths=[length]).assign(
-                model=name
-            )
+            sna.scoring.write(
+                self.model, [setting.prompt], *push, lengths=[min(WRITTEN_TOKENS, room)]
+            ).assign(model=name)
             for name, push in pushes.items()
         )[["model", "text", "perplexity", "repetition"]]
 
     def search(self, setting: Setting, grid: sna.Grid = GRID) -> Iterator[pd.DataFrame]:
-        """The paper's sweep on the setting's prompt, a layer at a time, so that it can be stopped.
+        """The paper's sweep on the setting's prompt, in steps of a layer and a number of neurons.
 
         Neurons are chosen as the setting says; its own pushes are not part of it.
 
         Yields:
-            A layer's configurations, columns as from `sweep`.
+            A step's configurations, columns as from `sweep`; layer by layer.
 
         Raises:
             DataError: the prompt or a text cannot be used.
         """
-        examples = [sna.Example(text, setting.target, "select") for text in setting.texts]
-        sweeper = sna.sweeps.Sweeper(
-            sna.methods.Readings(self.model, setting.reference, setting.positions),
-            sna.Task(
-                setting.task,
-                "",
-                "",
-                (*examples, sna.Example(setting.prompt, setting.target, "test")),
-            ),
-            grid,
-            split="test",
-            per_example=True,
+        given, options = (
+            (self._readings(setting.reference, setting.positions), setting.asked),
+            dict(split="test", per_example=True),
         )
-        return sweeper.parts(
-            setting.source if setting.source in sna.methods.METHODS else "differential",
-            progress=False,  # the page has a bar of its own
-        )
-
-    def _neurons(self, setting: Setting, push: Push):
-        if setting.source == "random":
-            return sna.random_neurons(self.d_mlp, push.k, sna.neurons.draw_of(push.layer, 0))
-        here = self._means(setting.texts, positions=setting.positions)
-        scores = here - self._means(setting.reference, positions=setting.positions)
-        return sna.top_neurons(
-            scores.abs() if setting.source == "absolute" else scores, push.layer, push.k
-        )
-
-    def _stand_ins(self, setting: Setting, seed: int) -> list[sna.Amplification]:
-        """The amplifications with other neurons that are as loud."""
-        sizes = self._means(setting.texts, positions=setting.positions).abs() * self._norms()
-        return [
-            replace(
-                edit,
-                neurons=sna.matched_neurons(
-                    torch.tensor(edit.neurons),
-                    sizes[edit.layer],
-                    sna.neurons.draw_of(edit.layer, seed),
-                ),
+        sweeps = [  # the page has a bar of its own
+            sna.sweeps.Sweeper(*given, replace(grid, counts=(k,)), **options).parts(
+                setting.source, progress=False
             )
-            for edit in self.amplifications(setting)
+            for k in grid.counts
         ]
+        for _layer in range(self.n_layers):
+            yield from map(next, sweeps)
 
 
-def direct_logits(
-    model: TransformerBridge, vectors: Float[Tensor, "k d_model"]
-) -> Float[Tensor, "k vocab"]:
-    """Direct logit attribution: what vectors in the residual stream do to the logits.
+def direct_logits(model: TransformerBridge, vectors: torch.Tensor) -> torch.Tensor:
+    """Direct logit attribution: what vectors [k, d_model] in the residual stream do to the logits.
 
     Later layers are left out, and the final norm's division.
     """
-    vectors = vectors.float().cpu()
     if model.cfg.normalization_type == "LN":
         vectors = vectors - vectors.mean(dim=-1, keepdim=True)
-    return vectors * model.ln_final.weight.float().cpu() @ model.W_U.float().cpu()
+    return vectors.float() * model.ln_final.weight.float().cpu() @ model.W_U.float().cpu()

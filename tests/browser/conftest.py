@@ -1,13 +1,10 @@
 """A real browser and real servers. Where no browser is found the tests are skipped, and say so."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 import served
-
-SHOTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 
 
 @pytest.fixture(scope="module")  # not longer: its event loop would run in other tests too
@@ -30,6 +27,6 @@ def picture_of(request):
     """Keeps what a page shows at the end of a test, for whoever wants to look."""
     pages = []
     yield pages.append
-    SHOTS.mkdir(exist_ok=True)
+    served.SHOTS.mkdir(exist_ok=True)
     for page in pages:
-        page.screenshot(path=SHOTS / f"{request.node.name}.png")
+        page.screenshot(path=served.SHOTS / f"{request.node.name}.png")
