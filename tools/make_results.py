@@ -92,7 +92,7 @@ def minnow_plan() -> "InterferencePlan":
     return InterferencePlan(model, tasks, neutral, multipliers=(2.5, 12.0))
 
 
-def interference(plan: "InterferencePlan") -> pd.DataFrame:
+def interference(plan: "InterferencePlan", n_draws: int = DRAWS) -> pd.DataFrame:
     """What amplifying each domain does to every one, and what draws of matched neurons do there.
 
     At its best swept configuration, and as in the paper's section 5.2: 15 neurons, early and late.
@@ -104,7 +104,7 @@ def interference(plan: "InterferencePlan") -> pd.DataFrame:
         changes = side.side_effects(*given, before=plan.before)
         means = side.effects(changes, n_resamples=1)
         own = means.pivot(index="domain", columns="outcome", values="value").reset_index()
-        draws = side.matched_effects(*given, plan.means, range(DRAWS), plan.before)
+        draws = side.matched_effects(*given, plan.means, range(n_draws), plan.before)
         frames.append(
             pd.concat([own.assign(draw=-1), draws]).assign(
                 amplified=domain, setting=setting, layer=push.layer,
@@ -156,10 +156,12 @@ class InterferencePlan:
         tasks: dict[str, sna.Task],
         neutral: Sequence[str],
         multipliers: Sequence[float],
+        n_measured: int | None = None,
     ) -> None:
-        self.model, self.texts = model, neutral[1::2]
+        self.model, self.texts = model, neutral[1::2][: n_measured and 5 * n_measured]
         self.means = side.domain_means(model, tasks.values(), neutral[::2])
-        self.tasks = [task.split("test") for task in tasks.values()]
+        measured = sna.few(tasks, n_measured) if n_measured else tasks
+        self.tasks = [task.split("test") for task in measured.values()]
         self.before = side.answers(model, self.tasks, self.texts)
         name, n_layers = model.cfg.model_name, model.cfg.n_layers
         best = side.best_configurations(pd.read_parquet(FOLDER / f"{name}.parquet"))
@@ -241,11 +243,10 @@ def first_prompts() -> tuple[dict[str, sna.Task], sna.Grid, dict]:
 
 
 def interference_smollm2() -> pd.DataFrame:
-    """As on minnow, at the paper's multiplier alone, on fewer prompts and texts."""
-    tasks, neutral = sna.few(sna.load_tasks("english"), FEW), sna.load_neutral("english")
-    return interference(
-        InterferencePlan(sna.load_model("smollm2"), tasks, neutral[::2], multipliers=[2.5])
-    )
+    """As on minnow, at the paper's multiplier alone; fewer prompts, texts and draws."""
+    tasks, neutral = sna.few(sna.load_tasks("english"), FEW), sna.load_neutral("english")[:80]
+    plan = InterferencePlan(sna.load_model("smollm2"), tasks, neutral, [2.5], n_measured=FEWER)
+    return interference(plan, FEW_DRAWS)
 
 
 def sentiment_smollm2() -> pd.DataFrame:
