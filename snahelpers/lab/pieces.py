@@ -61,8 +61,8 @@ def title(model: str, setting: Setting) -> str:
 def unamplified(model: str, setting: Setting, before: pd.Series) -> str:
     """The answer before anything is amplified, and what the paper expects of it."""
     return (
-        f"As it is, {model} gives “{setting.target.strip()}” after “{setting.prompt} …” a chance of "
-        f"{chance(before.p)}: rank {before['rank']:,.0f}, entropy {before.entropy:.2f} nats, "
+        f"As it is, {model} gives “{setting.target.strip()}” after “{setting.prompt} …” a chance "
+        f"of {chance(before.p)}: rank {before['rank']:,.0f}, entropy {before.entropy:.2f} nats, "
         f"{ZONES[sna.zone(before.p)]}.{PERHAPS_UNKNOWN * int(before.p < 0.001)}"
     )
 

@@ -59,7 +59,7 @@ def wait_for_new_picture(page, old):
 
 def field(page, name):
     """The field beside a slider."""
-    return page.locator(".sna-number", has=control(page, name)).locator("input")
+    return control(page, name).locator("xpath=..").locator("input")
 
 
 def type_into(page, name, text):
