@@ -41,7 +41,7 @@ STYLE = {
 DPI = 100
 WIDTH = 7  # inches; at 100 dots each, what fits beside a notebook's prompt
 CONFIDENCE = "baseline P of the correct token (log scale)"
-BESIDE = dict(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))  # a legend
+BESIDE = dict(loc="center left", bbox_to_anchor=(1, 0.5))  # a legend
 
 
 @mpl.rc_context(STYLE)

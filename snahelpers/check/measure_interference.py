@@ -12,12 +12,14 @@ _LOOP = [5, 1, 2, 3, 1, 2, 3, 1, 2, 3]
 
 
 # Made-up effects: of the push that was chosen, then of its nineteen stand-ins.
-_HARMED = (-1.0, *np.linspace(-0.9, 0.4, 19))
-_AS_ALL = (-0.5, *np.linspace(-1.2, 0.6, 19))
-_HELPED = (0.2, *np.linspace(0.3, 0.9, 19))
+_HARMED = (-1.0, *(i / 20 for i in range(-18, 1)))
+_AS_ALL = (-0.45, *(i / 10 for i in range(-12, 7)))
+_HELPED = (0.2, *(i / 20 for i in range(6, 25)))
 
 
-def _experiment(effect, push, stand_ins, share=np.mean, decide=lambda own, p: own < 0 and p <= 0.05):
+def _experiment(
+    effect, push, stand_ins, share=np.mean, decide=lambda own, p: own < 0 and p <= 0.05
+):
     own, others = effect(push), [effect(other) for other in stand_ins]
     p = share([value <= own for value in (own, *others)])
     return own, p, decide(own, p)
@@ -90,7 +92,8 @@ repetition_rate = Exercise(
 
 experiment = Exercise(
     right=_experiment,
-    cases=[(effects.__getitem__, 0, range(1, 20)) for effects in (_HARMED, _AS_ALL, _HELPED)],
+    cases=[_HARMED, _AS_ALL, _HELPED],
+    call=lambda answer, effects: answer(effects.__getitem__, 0, range(1, 20)),
     mistakes=[
         (
             partial(_experiment, share=lambda lower: np.mean(lower[1:])),
