@@ -23,13 +23,6 @@ from snahelpers.stats import bootstrap, interval
 from snahelpers.tasks import Task, text_batches
 
 NEUTRAL = "neutral"  # the domain of texts that ask for nothing
-UNITS = {  # of the outcomes, as they are told
-    "p": "P, points",
-    "logodds": "logodds",
-    "rank": "rank",
-    "entropy": "entropy",
-    "loss": "perplexity, %",
-}
 KEYS, OUTCOMES = ["domain", "task", "example"], ["p", "logodds", "rank", "entropy", "loss"]
 
 
@@ -215,13 +208,18 @@ def matched_effects(
     return pd.DataFrame(rows, columns=["draw", "domain", *OUTCOMES])
 
 
-def as_table(cells: pd.DataFrame) -> pd.DataFrame:
-    """`effects` by "amplified" and "domain" as text: one row a pair, one column a measure."""
+def as_table(cells: pd.DataFrame, index: str | list[str], columns: str) -> pd.DataFrame:
+    """Rows of `effects` as text, each a value with its interval; in the order in which they come.
+
+    Args:
+        cells: One row for each pair of `index` and `columns`.
+        index: The column or columns that name the table's rows.
+        columns: The column that names the table's columns.
+    """
     told = cells.assign(told=cells.apply(in_words, axis=1))
-    wide = told.pivot(index=["amplified", "domain"], columns="outcome", values="told")
-    pairs = cells[["amplified", "domain"]].drop_duplicates()
-    columns = [name for name in UNITS if name in wide]
-    return wide.reindex(pairs)[columns].rename(columns=UNITS).fillna("")
+    wide = told.pivot(index=index, columns=columns, values="told")
+    order = told.set_index(index).index.unique()
+    return wide.reindex(index=order, columns=told[columns].unique()).fillna("")
 
 
 def in_words(row: pd.Series) -> str:

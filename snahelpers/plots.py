@@ -41,7 +41,7 @@ STYLE = {
 DPI = 100
 WIDTH = 7  # inches; at 100 dots each, what fits beside a notebook's prompt
 CONFIDENCE = "baseline P of the correct token (log scale)"
-BESIDE = dict(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))  # a legend
+BESIDE = dict(loc="center left", bbox_to_anchor=(1, 0.5))  # a legend
 
 
 @mpl.rc_context(STYLE)
@@ -277,10 +277,11 @@ def matrices(
         title: What is shown.
         alt: A description; with one, the picture is displayed and not returned.
     """
-    figure = Figure(figsize=(WIDTH + 2, 0.42 * frame[y].nunique() + 1.7), layout="constrained")
+    size = 2.7 * len(values) + 0.9, 0.42 * frame[y].nunique() + 1.7
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(values), sharey=True, squeeze=False)[0]
     for ax, (column, name) in zip(panels, values.items(), strict=True):
-        table = _cells(ax, frame, x, y, column, pale=1.5)
+        table = _cells(ax, frame, x, y, column, pale=2.0)
         for (row, place), value in np.ndenumerate(table):
             number = f"{value:.2g}" if abs(value) >= 5e-4 else "0"
             ax.text(place + 0.5, row + 0.5, number, ha="center", va="center", size=8)
@@ -366,8 +367,8 @@ def beside_random(
             frame.random_high - frame.random_low,
             0.7,
             left=frame.random_low,
-            color=GREY,
-            alpha=0.4,
+            fc="#d1d1d1",
+            ec=GREY,  # a range narrower than the dot still shows above and below it
             label="random",
         )
         ax.plot(frame.random_mean, rows, "|", ms=11, color="black", label="random: mean")

@@ -20,7 +20,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import Amplification, amplify
 from snahelpers.errors import SNAError
-from snahelpers.interference import answers, effects, side_effects
+from snahelpers.interference import answers, effects, in_words, side_effects
 from snahelpers.neurons import random_neurons, top_neurons
 from snahelpers.plots import DPI, WIDTH, beside_random, confidence_and_gain, margins, show, to_png
 from snahelpers.scoring import next_token_change, write
@@ -204,13 +204,13 @@ def interference_map(
 ) -> Panel:
     """Amplify one domain's neurons, watch every domain and a text: notebook 05.
 
-    One row of the interference matrix (the change of each domain's log-odds, and of neutral text's
-    loss with its sign turned, so that left of 0 is harm) and below it what the model then writes.
+    One row of the interference matrix, the change of each domain's log-odds (left of 0 is harm),
+    and below it what neutral text's perplexity does and what the model then writes.
 
     Args:
         model: From `load_model`; every change runs it on all prompts and lets it write.
         tasks: What is measured.
-        texts: Neutral sentences, for the loss.
+        texts: Neutral sentences, one or more, for the perplexity.
         scores: Of each domain that can be amplified, as from `differential_activation`.
         prompt: What the model continues.
         layer: The first layer shown.
@@ -226,16 +226,16 @@ def interference_map(
     def picture(domain: str, layer: int, multiplier: float) -> tuple[Figure, str]:
         edit = Amplification(layer, top_neurons(scores[domain], layer, k), multiplier)
         changes = side_effects(model, tasks, texts, edit, before=before)
-        changes["logodds"] = changes.logodds.fillna(-changes.loss)  # of texts: less loss, in nats
-        matrix_row = effects(changes, n_resamples=200).query("outcome == 'logodds'")
+        table = effects(changes, n_resamples=200)
+        matrix_row, neutral = (table[table.outcome == name] for name in ("logodds", "loss"))
         [text] = write(model, [prompt], edit).text
         written = f"{prompt} … {text}".replace("\n", " / ")
         title = f"{k} {domain} neurons of layer {layer} × {multiplier:.1f}"
-        xlabel = "change of log-odds (neutral: of −loss), in nats"
+        xlabel = f"change of log-odds (perplexity of neutral text: {in_words(neutral.iloc[0])} %)"
         figure = beside_random(matrix_row, "domain", title=title, xlabel=xlabel)
         figure.axes[0].set_xlabel(f"{xlabel}\n\n{fill(written, 80)}", parse_math=False)
         numbers = _listed("{} {:+.3g}", matrix_row.set_index("domain").value)
-        return figure, f"{title}. Change of log-odds: {numbers}. It writes: {written}"
+        return figure, f"{title}. {xlabel.capitalize()}: {numbers}. It writes: {written}"
 
     return Panel(
         picture,

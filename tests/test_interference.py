@@ -121,6 +121,15 @@ def test_the_best_configuration_is_that_of_the_mean_over_tasks_on_select():
         interference.best_configurations(frame[frame.split == "test"])
 
 
+def test_a_table_of_effects_keeps_their_order_and_says_units():
+    rows = [("b", "y", "logodds", -0.1), ("b", "x", "p", 0.25), ("a", "y", "loss", np.log(1.02))]
+    cells = pd.DataFrame(rows, columns=["amplified", "domain", "outcome", "value"])
+    table = interference.as_table(cells.assign(low=0.0, high=1.0), "amplified", "domain")
+    assert table.index.tolist() == ["b", "a"] and table.columns.tolist() == ["y", "x"]
+    assert table.loc["b"].tolist() == ["-0.100 [+0.000, +1.000]", "+25.00 [+0.00, +100.00]"]
+    assert table.loc["a"].tolist() == ["+2.00 [+0.00, +171.83]", ""]
+
+
 def test_bad_input_is_refused(model, changes):
     with pytest.raises(sna.DataError, match="nothing to measure"):
         interference.answers(model, [])

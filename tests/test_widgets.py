@@ -228,7 +228,9 @@ def test_the_interference_map_measures_and_writes_with_the_amplification_it_name
     domain = tasks[0].domain
     gain = by_hand[by_hand.domain == domain].logodds.mean()
     assert drawn[domain] == pytest.approx(gain, abs=1e-5)
-    assert drawn["neutral"] * by_hand.loss.mean() < 0  # more loss points left, as other harm does
+    neutral = interference.effects(by_hand).query("outcome == 'loss'").iloc[0]
+    told = interference.in_words(neutral).split(" [")[0]
+    assert "neutral" not in drawn and f"neutral text: {told} [" in alt
     [text] = write(model, ["The dog"], push).text
     assert "4 mirror neurons of layer 0 × 3.0" in alt and text.replace("\n", " / ") in alt
     assert panel.controls["domain"] == (["facts", "mirror"], "facts", "amplify")

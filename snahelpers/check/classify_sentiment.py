@@ -1,9 +1,12 @@
 """The exercises of notebook 06."""
 
 import math
+from functools import cache, partial
 
+from snahelpers.amplification import Amplification, amplify
 from snahelpers.check.exercise import Exercise
-from snahelpers.sentiment import MARGIN_HIGH, MARGIN_LOW
+from snahelpers.models import load_model
+from snahelpers.sentiment import MARGIN_HIGH, MARGIN_LOW, label_bias
 from snahelpers.zones import zone as zone_of
 
 
@@ -11,8 +14,13 @@ def _zone(margin):
     return 1 if margin < MARGIN_LOW else 3 if margin > MARGIN_HIGH else 2
 
 
-def _possible(percent, n):
-    return any(round(100 * k / n, 1) == percent for k in range(n + 1))
+_minnow = cache(partial(load_model, "minnow"))
+
+
+def _lean(model, push):
+    before = label_bias(model)
+    with amplify(model, push):
+        return label_bias(model) - before
 
 
 margin_zone = Exercise(
@@ -80,59 +88,28 @@ flip_point = Exercise(
     praise="Right: 0.62 at margin 0.30, and ln 4 = 1.386 at 0.60. Between the two lies Zone 2.",
 )
 
-possible_percentage = Exercise(
-    right=_possible,
-    cases=[
-        (34.8, 66),
-        (57.3, 66),
-        (57.3, 89),
-        (59.1, 66),
-        (75.3, 89),
-        (84.4, 45),
-        (84.0, 45),
-        (50.0, 3),
-    ],
+lean = Exercise(
+    right=_lean,
+    cases=[(0, 4.0), (8, 12.0)],
+    call=lambda answer, case: answer(_minnow(), Amplification(case[0], range(20), case[1])),
     mistakes=[
         (
-            lambda percent, n: any(100 * k / n == percent for k in range(n + 1)),
-            "Percentages in a paper are rounded: compare after rounding to one decimal.",
+            lambda model, push: -_lean(model, push),
+            "Turned round: take the lean without the push from the lean with it.",
         ),
         (
-            lambda percent, n: any(abs(100 * k / n - percent) < 0.5 for k in range(n + 1)),
-            "Round to one decimal, not to whole per cents: 57.3 and 57.6 are different.",
+            lambda model, push: 0.0,
+            "Nothing changed, so both were measured on the same model. The push acts only inside "
+            "the `with` block.",
         ),
         (
-            lambda percent, n: round(100 * int(percent * n / 100) / n, 1) == percent,
-            "int() cuts off: 0.348 × 66 = 22.97 would become 22. Try every count from 0 to n.",
+            lambda model, push: _lean(model, push) + label_bias(model),
+            "That is how much the model leans under the push. How much of it was there before?",
         ),
         (
-            lambda percent, n: not _possible(percent, n),
-            "Turned round: True where some count out of n does give the percentage.",
+            lambda model, push: abs(_lean(model, push)),
+            "The size is right. Which way it leans is lost: below 0 is more to *negative*.",
         ),
     ],
-    praise="Right. Of 66 no count gives 57.3; of 89, 51 does, and 89 is the paper's Zone 2.",
-)
-
-right_after = Exercise(
-    right=lambda before, gain, n: round(n * before / 100) + round(n * gain / 100),
-    cases=[(34.8, 59.1, 66), (75.3, 0.0, 89), (84.4, 0.0, 45), (50.0, -10.0, 20)],
-    mistakes=[
-        (
-            lambda before, gain, n: round(round(n * before / 100) * (1 + gain / 100)),
-            "Percentage points are added to the percentage, not taken of it.",
-        ),
-        (
-            lambda before, gain, n: round(n * gain / 100),
-            "That is how many *more* are right; add those that were right before.",
-        ),
-        (
-            lambda before, gain, n: before + gain,
-            "That is the accuracy in per cent; how many of the n reviews is it?",
-        ),
-        (
-            lambda before, gain, n: n * (before + gain) / 100,
-            "A whole number of reviews, please: round the two counts.",
-        ),
-    ],
-    praise="Right: +59.1 needs 62 of 66. That is 93.9 %, above Zone 3's 84.4 %.",
+    praise="Right. Nothing was read, so all of it is a label bias.",
 )

@@ -1,5 +1,7 @@
 """The exercises of notebook 05."""
 
+from functools import partial
+
 import numpy as np
 
 from snahelpers.check.exercise import Exercise
@@ -9,30 +11,19 @@ _LOSSES, _COUNTS = np.array([1.0, 3.0, 2.0]), np.array([30, 5, 10])
 _LOOP = [5, 1, 2, 3, 1, 2, 3, 1, 2, 3]
 
 
-def _perplexity(losses, counts):
-    return np.exp((losses * counts).sum() / counts.sum())
+# Made-up effects: of the push that was chosen, then of its nineteen stand-ins.
+_HARMED = (-1.0, *(i / 20 for i in range(-18, 1)))
+_AS_ALL = (-0.45, *(i / 10 for i in range(-12, 7)))
+_HELPED = (0.2, *(i / 20 for i in range(6, 25)))
 
 
-jaccard = Exercise(
-    right=lambda a, b: len(set(a) & set(b)) / len(set(a) | set(b)),
-    cases=[([1, 2, 3], [3, 4]), ([1, 2], [1, 2]), ([7], [8, 9])],
-    mistakes=[
-        (
-            lambda a, b: len(set(a) & set(b)) / len(a),
-            "That is the share of the first set. Jaccard is symmetric: divide by the union.",
-        ),
-        (
-            lambda a, b: len(set(a) & set(b)) / (len(a) + len(b)),
-            "Neurons in both sets are counted twice below the line: divide by the size of the "
-            "union.",
-        ),
-        (
-            lambda a, b: 2 * len(set(a) & set(b)) / (len(a) + len(b)),
-            "That is Dice's coefficient. Jaccard divides what is shared by the size of the union.",
-        ),
-    ],
-    praise="Right: 1 for the same set, 0 for sets that share nothing, and a ↔ b changes nothing.",
-)
+def _experiment(
+    effect, push, stand_ins, share=np.mean, decide=lambda own, p: own < 0 and p <= 0.05
+):
+    own, others = effect(push), [effect(other) for other in stand_ins]
+    p = share([value <= own for value in (own, *others)])
+    return own, p, decide(own, p)
+
 
 untouched_layers = Exercise(
     right=lambda layer, n_layers: list(range(layer)),
@@ -55,7 +46,7 @@ untouched_layers = Exercise(
 )
 
 perplexity = Exercise(
-    right=_perplexity,
+    right=lambda losses, counts: np.exp((losses * counts).sum() / counts.sum()),
     cases=[(_LOSSES, _COUNTS), (_LOSSES[:2], _COUNTS[:2])],
     mistakes=[
         (
@@ -97,4 +88,35 @@ repetition_rate = Exercise(
         ),
     ],
     praise="Right: near 1, the model says one thing over and over.",
+)
+
+experiment = Exercise(
+    right=_experiment,
+    cases=[_HARMED, _AS_ALL, _HELPED],
+    call=lambda answer, effects: answer(effects.__getitem__, 0, range(1, 20)),
+    mistakes=[
+        (
+            partial(_experiment, share=lambda lower: np.mean(lower[1:])),
+            "Your p can be 0, which says that chance cannot do it. Nineteen draws cannot say so "
+            "much: which twentieth push is as harmful as the choice?",
+        ),
+        (
+            partial(_experiment, share=lambda lower: 1 + 1 / len(lower) - np.mean(lower)),
+            "Turned round: you count the pushes that harm less. Harm is below 0.",
+        ),
+        (
+            partial(_experiment, decide=lambda own, p: own < 0),
+            "A loss alone is no interference: in one of the cases random pushes harm as much.",
+        ),
+        (
+            partial(_experiment, decide=lambda own, p: p <= 0.05),
+            "Effect and p are right, but one of the pushes helps, only less than random ones do. "
+            "A gain is no interference.",
+        ),
+        (
+            lambda effect, push, stand_ins: _experiment(effect, push, stand_ins[:1]),
+            "You compare with one random push. Any one may be weak by luck: take all of them.",
+        ),
+    ],
+    praise="Right. The smallest p that nineteen stand-ins can give is 1/20.",
 )
