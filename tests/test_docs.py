@@ -37,7 +37,7 @@ def test_two_days_are_days_and_hold_every_notebook():
 def test_whole_notebooks_take_the_minutes_of_the_readme():
     rows = re.findall(ROW, KIT, re.MULTILINE)
     whole = [(told, re.match(r"\[(\d\d) · ", row)) for told, row in rows if "+" in told]
-    assert len(whole) >= 10
+    assert len(whole) >= 5
     assert [told for told, _ in whole] == [in_readme(notebook[1]) for _, notebook in whole]
 
 

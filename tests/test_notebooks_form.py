@@ -279,7 +279,7 @@ def test_minutes_count_words_code_and_what_exercises_say():
 def test_a_fork_gets_badges_and_setup_cells_of_its_own(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "notebooks").mkdir()
-    name = shutil.copy(NOTEBOOKS[0], tmp_path / "notebooks").name
+    name = Path(shutil.copy(NOTEBOOKS[0], tmp_path / "notebooks")).name
     assert badges.main(["https://github.com/ada/lovelace", "1a2b3c"], tmp_path) == 0
     book = nbformat.read(tmp_path / "notebooks" / name, as_version=4)
     assert f"github/ada/lovelace/blob/main/notebooks/{name}" in book.cells[0].source
