@@ -243,9 +243,9 @@ def first_prompts() -> tuple[dict[str, sna.Task], sna.Grid, dict]:
 
 
 def interference_smollm2() -> pd.DataFrame:
-    """As on minnow, at the paper's multiplier alone; fewer prompts, texts and draws."""
+    """As on minnow, at each domain's best alone; fewer prompts, texts and draws."""
     tasks, neutral = sna.few(sna.load_tasks("english"), FEW), sna.load_neutral("english")[:80]
-    plan = InterferencePlan(sna.load_model("smollm2"), tasks, neutral, [2.5], n_measured=FEWER)
+    plan = InterferencePlan(sna.load_model("smollm2"), tasks, neutral, (), n_measured=FEWER)
     return interference(plan, FEW_DRAWS)
 
 
