@@ -221,7 +221,8 @@ def contest_smollm2() -> pd.DataFrame:
 
 def matched_smollm2() -> pd.DataFrame:
     """Activation-matched random neurons at six layers, on the first prompts of *select*."""
-    return matched(sna.load_model("smollm2"), *first_prompts())
+    tasks, grid, options = first_prompts()
+    return matched(sna.load_model("smollm2"), tasks, grid, **options)
 
 
 def without_bos_smollm2() -> pd.DataFrame:
