@@ -18,7 +18,7 @@ def prepare(handler, notebook, cwd):
     return notebook
 
 
-os.environ["TQDM_DISABLE"] = "1"  # of its kernels: bars above the page, and it has one of its own
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # of its kernels, above the page
 c = get_config()  # noqa: F821 (traitlets has it)
 c.VoilaConfiguration.prelaunch_hook = prepare
 # Where the page could not ask, as when the browser crashed: kernels that no page is connected to.
