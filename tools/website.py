@@ -83,7 +83,7 @@ def look(page, url: str, name: str) -> tuple[dict, list[str]]:
     """A page's links and places, and what is wrong with it."""
     told = listen(page, url)
     page.set_viewport_size(DESK)
-    page.goto(f"{url}/{name}")
+    page.goto(f"{url}/{name}", timeout=served.RUN_MS)
     places = page.evaluate(LINKS_AND_PLACES)
     page.evaluate(UNFOLD)
     faults = [*told, *barriers(page), *sideways(page)]
