@@ -121,7 +121,7 @@ def _reporting(numbers: Callable) -> Callable:
 
 honest_report = Exercise(
     right=_reporting(lambda select, test: (select.max(), test[select.argmax()])),
-    cases=[("poetry_hard",), ("maths_hard",)],
+    cases=[("logic_medium",)],
     mistakes=[
         (
             _reporting(lambda select, test: (select.max(), select.max())),
