@@ -475,9 +475,6 @@ DEPTH = 23 / 11  # minnow's layers, as layers of 24
 AGREE = [
     ("spearman", "03", r"best gain in %, on select: (\S+)", 1),
     ("confidence_predicts", "03", r"best gain in log-odds, on select: (\S+)", 1),
-    ("zone1_tasks", "03", r"Zone 1, (\d+) tasks", 1),
-    ("zone1_best", "03", r"tasks: (\S+) % on select", 1),
-    ("zone1_peak", "03", r"the best of all gains (\S+) %", 1),
     ("layer_maths", "04", r"\n0 +maths +(\d+)(?: +\S+){6}", DEPTH),
     ("layer_poetry", "04", r"\n1 +poetry +(\d+)(?: +\S+){6}", DEPTH),
     ("layer_coding", "04", r"\n2 +coding +(\d+)(?: +\S+){6}", DEPTH),

@@ -220,8 +220,9 @@ def contest_smollm2() -> pd.DataFrame:
 
 
 def matched_smollm2() -> pd.DataFrame:
-    """Activation-matched random neurons at six layers, on the first prompts of *select*."""
+    """Activation-matched random neurons at six layers: 10 × 2.4, the first prompts of *select*."""
     tasks, grid, options = first_prompts()
+    grid = replace(grid, counts=(10,), multipliers=(2.4,))
     return matched(sna.load_model("smollm2"), tasks, grid, **options)
 
 
