@@ -109,9 +109,6 @@ def test_sampled_rows_of_smollm2s_sweeps():
     assert_recomputed(shipped("smollm2").query("split == 'select'"), KEYS, rng, tasks, **options)
     singles, keys = shipped("smollm2-examples"), [*KEYS, "example"]
     assert_recomputed(singles, keys, rng, tasks, per_example=True, **options)
-    draw, (fewer, _, options) = 3, make_results.first_prompts()
-    matched = shipped("smollm2-matched").query("draw == @draw")
-    assert_recomputed(matched, KEYS, rng, fewer, method="matched", seed=draw, **options)
 
 
 @smollm2
@@ -157,8 +154,6 @@ def test_every_sweep_of_smollm2_is_whole():
     cells = 6  # three counts × two multipliers
     assert len(shipped("smollm2")) == 12 * layers * full + 12
     assert len(shipped("smollm2-examples")) == 12 * make_results.FEW * layers * cells
-    matched = shipped("smollm2-matched")
-    assert len(matched) == make_results.DRAWS * 12 * six
     assert len(shipped("smollm2-without-bos")) == 12 * six * cells
     domains, drawn = 4, make_results.FEW_DRAWS + 1
     assert len(shipped("smollm2-interference")) == domains * (domains + 1) * drawn
