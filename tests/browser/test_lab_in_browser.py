@@ -252,7 +252,8 @@ def test_another_model_takes_over_and_one_that_is_not_there_does_not(lab):
 
 
 def kernels():
-    processes = psutil.Process().children(recursive=True)
+    everyone = psutil.Process().children(recursive=True)
+    processes = [p for p in everyone if p.status() != psutil.STATUS_ZOMBIE]
     return {p.pid for p in processes if "ipykernel_launcher" in " ".join(p.cmdline())}
 
 
