@@ -1,5 +1,6 @@
 """The lab in a browser, in JupyterLab and as a page without code."""
 
+import contextlib
 import json
 import time
 
@@ -252,8 +253,13 @@ def test_another_model_takes_over_and_one_that_is_not_there_does_not(lab):
 
 
 def kernels():
-    processes = psutil.Process().children(recursive=True)
-    return {p.pid for p in processes if "ipykernel_launcher" in " ".join(p.cmdline())}
+    """Those that the tests' servers have started."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "ipykernel_launcher" in process.cmdline():
+                found.add(process.pid)
+    return found
 
 
 def test_a_page_that_is_reloaded_or_closed_leaves_no_kernel(browser, tmp_path):
