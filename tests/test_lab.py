@@ -292,7 +292,8 @@ def test_the_picture_is_told_in_words(page, bench, setting):
     told = f"12 neurons in layer 7, × 2.4: “{setting.target.strip()}” {before} → {after}."
     control = f"Random neurons of the same strength: {pieces.chance(low)} to {pieces.chance(high)}."
     assert f"{told} {control}" in page.outcome.value
-    assert page.title.startswith("minnow-dimmed: ") and setting.prompt[-10:] in page.title
+    assert page.title.startswith("minnow-dimmed: … zwemem into … ")  # as many words as fit
+    assert f"after “{setting.prompt} …”" in page.summary.value
     assert page.title.endswith("12 neurons in layer 7, × 2.4")
     assert "Nothing to see" not in page.outcome.value
     page.controls.multiplier.field.value = "1"

@@ -62,7 +62,9 @@ def launched():
 
 
 def new_page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    """A page whose context outlives it, as a browser does, so that it can still send at its end."""
+    size = {"width": 1280, "height": 1400}
+    page = browser.new_context(viewport=size, accept_downloads=True).new_page()
     page.set_default_timeout(PAGE_MS)
     return page
 

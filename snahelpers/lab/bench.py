@@ -163,7 +163,7 @@ class Bench:
             {
                 "layer": edit.layer,
                 "neuron": neurons,
-                "last": last.tolist(),
+                "last": (last + 0).tolist(),  # no -0
                 "mean": fired[clean.edited[0].cpu()].mean(dim=0).tolist(),
                 "toward": [
                     " ".join(

@@ -171,7 +171,7 @@ class Page(w.VBox):
         self.image, self.outcome = sna.widgets.picture_frame(w), w.HTML().add_class("sna-told")
         self.neurons, self.links, self.texts = w.HTML(), w.HTML(), w.HTML()
         self.write_button = w.Button(description="Write")
-        self.code = w.Textarea(description="code", rows=12)
+        self.code = w.Textarea(description="code", rows=12, layout={"width": "auto"})
         steps = self._show_change, self._show_control, self._show_neurons, self._show_takeaway
         self.live = sna.widgets.Live(*(partial(self._take, step) for step in steps))
         self.controls = Controls(bench, task, push, self.live)

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,9 +54,10 @@ def strength(push: Push) -> str:
 
 def title(model: str, setting: Setting) -> str:
     """Model, the end of the prompt, and what is amplified, in one line."""
-    told, prompt = strength(setting.push), " ".join(setting.prompt.split())
-    room = max(12, LONGEST_TITLE - len(f"{model}:  … · {told}"))
-    return f"{model}: {prompt[-room:]} … · {told}"
+    start, end = f"{model}: ", f" … · {strength(setting.push)}"
+    room = max(12, LONGEST_TITLE - len(start + end))
+    # Shortened from the front: what is continued is the end.
+    return start + textwrap.shorten(setting.prompt[::-1], room, placeholder=" …")[::-1] + end
 
 
 def unamplified(model: str, setting: Setting, before: pd.Series) -> str:
