@@ -173,7 +173,6 @@ def test_the_distribution_is_downloaded(lab):
     assert list(frame) == ["token", "id", "before", "after"] and frame.after.between(0, 1).all()
 
 
-@pytest.mark.xfail(reason="mended in style.css; not seen to pass yet", strict=False)
 def test_everything_has_a_name_and_can_be_read(lab):
     """Also the cells of the search that was run before."""
     assert axe(lab, None if lab.is_voila else ".sna-lab") == []
@@ -263,7 +262,6 @@ def kernels():
     return found
 
 
-@pytest.mark.xfail(reason="zombies are left out now; not seen to pass yet", strict=False)
 def test_a_page_that_is_reloaded_or_closed_leaves_no_kernel(browser, tmp_path):
     """Of a notebook that opens quickly, with the lab's server."""
     code = "import ipywidgets\nipywidgets.IntSlider(description='ready')"
