@@ -1,7 +1,7 @@
 """The exercises of notebook 01."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import snahelpers as sna
 from snahelpers.check.exercise import Exercise, amplified, fixed_random, on_planted
@@ -83,12 +83,14 @@ chance = Exercise(
 )
 
 
+@cache
 def _suspects(model, task, layer: int, k: int) -> list[int]:
     """The k neurons of the layer with the highest scores on the select half."""
     prompts, neutral = task.split("select").prompts, sna.load_neutral("minnow")[:60]
     return sna.top_neurons(sna.differential_activation(model, prompts, neutral), layer, k).tolist()
 
 
+@cache
 def _by_effect(model, task, layer: int) -> list[int]:
     """The twelve suspects by what each does when it is amplified alone, the strongest first."""
     gain = partial(amplified, model, task.split("select"), layer, outcome="logodds")
