@@ -212,14 +212,15 @@ RUN_NOTEBOOK = (
     ".venv/bin/python -m jupyter nbconvert --log-level=ERROR --to notebook --execute "
     f"--output-dir=.. {FIRST}"
 )
-# As `make lab` does, and then asks it for its page and for the first notebook.
+# As `make lab` does, and then asks it for its page and for the first notebook, whose folder is what
+# JupyterLab then shows.
 OPEN_LAB = f"""
 import subprocess, sys, time, urllib.request
 command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "{FIRST}"]
 options = ["--ServerApp.port=8899", "--IdentityProvider.token=room"]
 with subprocess.Popen(command + options, stderr=subprocess.DEVNULL) as lab:
     try:
-        for path in ("lab/tree/{FIRST}", "api/contents/{FIRST}"):
+        for path in ("lab/tree/{Path(FIRST).name}", "api/contents/{Path(FIRST).name}"):
             for attempt in range(240):
                 try:
                     url = f"http://127.0.0.1:8899/{{path}}?token=room"
