@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import served
+import snahelpers as sna
 
 ROOT = Path(__file__).resolve().parent.parent
 for package in ("sphinx", "axe_playwright_python"):
@@ -99,7 +100,7 @@ def test_docstrings_are_not_taken_for_markup():
 
 def test_every_public_name_is_in_the_reference():
     text = course.api()
-    for name in set(course.sna.__all__) - {"check"}:
-        module = course.home(getattr(course.sna, name))
+    for name in set(sna.__all__) - {"check"}:
+        module = course.home(getattr(sna, name))
         assert f"automodule:: {module}\n" in text
     assert "load_model, load_dimmed" in text or "load_dimmed, load_model" in text

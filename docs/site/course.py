@@ -24,7 +24,6 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 import badges
-import snahelpers as sna
 
 # What lies beside a page once the site is built: the link's words, and where it leads.
 SLIDES = ("Show the slides", "../../slides/{page}.html")
@@ -171,6 +170,8 @@ def escape(app, what, name, thing, options, lines):
 
 def api():
     """reStructuredText that documents all public names, module by module."""
+    import snahelpers as sna  # brings torch, for which slides need not wait
+
     homes = {name: home(getattr(sna, name)) for name in sna.__all__ if name != "check"}
     modules = sorted(set(homes.values()), key=place)
     return "".join(section(m, [n for n in homes if homes[n] == m]) for m in modules)
