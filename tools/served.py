@@ -159,7 +159,7 @@ def _serving(module, port_option, options):
     environment = {name: value for name, value in os.environ.items() if name != "SNA_STATIC"}
     server = subprocess.Popen(
         [sys.executable, "-m", module, f"{port_option}={port}", *options],
-        env=environment | {"HF_HUB_OFFLINE": "1"},
+        env=environment | {"HF_HUB_OFFLINE": "1", "JUPYTER_CONFIG_PATH": ROOT / "tools" / "lab"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

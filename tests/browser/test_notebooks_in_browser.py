@@ -1,5 +1,6 @@
 """JupyterLab opens each notebook, runs all of it without an error, and its panel can be moved."""
 
+import nbformat
 import pytest
 
 import served
@@ -30,3 +31,23 @@ def test_run_all_then_move_a_slider(browser, url, path, picture_of):
     page.wait_for_function("([image, old]) => image.src !== old", arg=[image.element_handle(), old])
     assert panel.locator("img").count() == 1
     served.shut_down(page)
+
+
+def test_the_answer_to_a_prediction_is_folded_until_it_is_opened(browser, url, picture_of):
+    """As it ships: JupyterLab opens it when its cell is run. And nobody is asked about news."""
+    page = served.new_page(browser)
+    picture_of(page)
+    served.open_notebook(page, url, NOTEBOOKS[0].name)
+    served.scroll_to_cell(page, first_fold(NOTEBOOKS[0]))
+    cell = page.locator(".jp-Cell.jp-mod-active")
+    assert cell.locator(".jp-OutputArea-output:visible").count() == 0
+    cell.locator(".jp-OutputPlaceholder").click()
+    assert cell.locator(".jp-OutputArea-output:visible").count() > 0
+    assert page.get_by_text("official Jupyter news").count() == 0
+
+
+def first_fold(path):
+    """The number of the first cell whose outputs are folded."""
+    cells = nbformat.read(path, as_version=4).cells
+    folded = [cell.metadata.get("jupyter", {}).get("outputs_hidden") for cell in cells]
+    return folded.index(True)
