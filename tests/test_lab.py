@@ -102,6 +102,14 @@ def test_nothing_of_an_earlier_setting_is_left(bench, setting):
         assert tokens.after.tolist() == pytest.approx(expected[tokens.id].tolist(), rel=1e-4)
 
 
+def test_where_a_norm_follows_the_mlp_whole_passes_are_run():
+    bench, setting = Bench(factory.load("gemma2")), tiny_setting(push=Push(1, 20, 3.0))
+    tokens, _ = bench.change(setting)
+    expected = next_distribution(bench.model, setting.prompt, bench.amplification(setting))
+    assert tokens.after.tolist() == pytest.approx(expected[tokens.id].tolist(), rel=1e-4)
+    assert not tokens.after.equals(tokens.before)
+
+
 def test_in_half_precision_a_multiplier_of_one_changes_nothing():
     bench = Bench(factory.load("gpt2", torch.bfloat16))
     tokens, _ = bench.change(tiny_setting(push=Push(1, 20, 1.0)))

@@ -1,8 +1,8 @@
 """One loaded model and a setting in, numbers out: everything that the lab shows, without a widget.
 
 What stays when a slider moves is kept: what was read to choose neurons, the pass without
-amplification, and the unamplified answers. Alternatives run side by side in one batch, in full
-passes, so that they are exact whatever the architecture.
+amplification, and the unamplified answers. Alternatives run side by side in one batch, from the
+amplified layer on; in full passes where the architecture asks for it, which is tried.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ from snahelpers.lab.setting import OWN, Setting, all_tasks
 
 CONTROL_DRAWS = 5
 SMALL = 20e6  # parameters
-SHOWN_DIRECTIONS = 4  # tokens that a neuron pushes toward
 WRITTEN_TOKENS = 24
 MEMORY = 2**28  # bytes beside the model
 # The paper's, to two digits, as the page's slider can hold them.
@@ -40,6 +39,7 @@ class Bench:
         self._measure = lru_cache(partial(sna.measure, model))
         self._readings = lru_cache(partial(sna.methods.Readings, model))
         self._clean = lru_cache(1)(self._clean_pass)  # the newest alone: it is large
+        self._objections = {}  # by layer: why `resume` is not exact there, or None
 
     def target(self, prompt: str, answer: str) -> str:
         """The answer with the space that a typist leaves out, or as typed.
@@ -70,9 +70,11 @@ class Bench:
 
     def _clean_pass(self, prompt: str, target: str, positions: str) -> sna.engines.CleanPass:
         [batch] = sna.tasks.answer_batches(self.model, [sna.Example(prompt, target, "test")])
-        every = torch.arange(self.d_mlp).expand(self.n_layers, -1)
-        return sna.engines.CleanPass(self.model, batch, every, positions)
+        return sna.engines.CleanPass(
+            self.model, batch, torch.arange(self.d_mlp).expand(self.n_layers, -1), positions
+        )
 
+    @torch.no_grad()
     def logits(self, setting: Setting, *edits: sna.Amplification) -> torch.Tensor:
         """The logits where the answer is read, under each alternative: [edit, read, vocab].
 
@@ -80,14 +82,20 @@ class Bench:
             SNAError: the layer, the same for all, or a neuron is out of range.
         """
         clean, layer = self.clean(setting), edits[0].layer
-        factors = torch.stack([sna.amplification.factors_of(self.model, edit) for edit in edits])
-        parts = factors.to(clean.tokens.device).split(
-            sna.engines.most_at_once(self.model, clean, "batched", MEMORY)
-        )
-        with torch.no_grad():
-            return torch.cat(
-                [sna.engines.batched(self.model, clean, layer, part)[:, 0] for part in parts]
+        factors = torch.stack(
+            [sna.amplification.factors_of(self.model, edit) for edit in edits]
+        ).to(clean.tokens.device)
+        if layer not in self._objections:
+            self._objections[layer] = sna.engines.disagreement(
+                self.model, clean, layer, torch.full_like(factors[:1], 1.1), clean.answers
             )
+        # In half precision it rounds otherwise than the clean pass, which would show as a change.
+        inexact = self._objections[layer] or clean.dtype.itemsize < 4
+        engine = "batched" if inexact else "resume"
+        parts = factors.split(sna.engines.most_at_once(self.model, clean, engine, MEMORY))
+        return torch.cat(
+            [sna.engines.ENGINES[engine](self.model, clean, layer, part)[:, 0] for part in parts]
+        )
 
     def amplification(self, setting: Setting) -> sna.Amplification:
         """The push with its neurons.
@@ -131,8 +139,12 @@ class Bench:
         readings = self._readings(setting.reference, setting.positions)
         loud = readings.activations(texts).abs() * sna.output_norms(self.model)
         chosen = torch.tensor(edit.neurons), loud[edit.layer]
-        seeds = [sna.neurons.draw_of(edit.layer, draw) for draw in range(CONTROL_DRAWS)]
-        draws = (replace(edit, neurons=sna.matched_neurons(*chosen, seed)) for seed in seeds)
+        draws = (
+            replace(
+                edit, neurons=sna.matched_neurons(*chosen, sna.neurons.draw_of(edit.layer, draw))
+            )
+            for draw in range(CONTROL_DRAWS)
+        )
         logits = self.logits(setting, *draws)
         p = sna.scoring.precise(logits[:, 0]).softmax(dim=-1)[:, ids].cpu().numpy()
         answers = sna.scoring.score(logits[:, None], self.clean(setting).answers)["p"]
@@ -144,7 +156,7 @@ class Bench:
 
         Returns:
             layer; neuron; last and mean (activation at the prompt's last token, and where it is
-            amplified on average); toward (a list of the tokens whose logits its output at the last
+            amplified on average); toward (a list of the four tokens whose logits its output at the last
             token raises most if read by the unembedding at once, with later layers left out; none
             if it does not fire there); alone (Δlog-odds of the answer, in nats, if it is the only
             one amplified); share (of the sum of `alone`; NaN if that is 0).
@@ -158,7 +170,7 @@ class Bench:
         alone, fired = logodds[:-1] - logodds[-1], clean.fired[edit.layer][0][:, neurons].cpu()
         last = fired[-clean.n_read]
         written = sna.amplification.output_weights(self.model, edit.layer)[neurons].cpu()
-        raised = direct_logits(self.model, last.sign()[:, None] * written).topk(SHOWN_DIRECTIONS)
+        raised = direct_logits(self.model, last.sign()[:, None] * written).topk(4)
         return pd.DataFrame(
             {
                 "layer": edit.layer,
@@ -189,8 +201,8 @@ class Bench:
         before = self._measure(task)
         with sna.amplify(self.model, self.amplification(setting)):
             after = sna.measure(self.model, task)
-        new = before.prompt != setting.prompt
-        return before.assign(after=after.p, gain=after.logodds - before.logodds)[new]
+        both = before.assign(after=after.p, gain=after.logodds - before.logodds)
+        return both[both.prompt != setting.prompt]
 
     def texts(self, setting: Setting) -> pd.DataFrame:
         """What the model writes without and with amplification: see `write`.
@@ -199,12 +211,14 @@ class Bench:
             model ("as it is" or "amplified"), text, perplexity and repetition.
         """
         room = self.model.cfg.n_ctx - 1 - self.model.to_tokens(setting.prompt).shape[1]
-        pushes = {"as it is": [], "amplified": [self.amplification(setting)]}
         return pd.concat(
             sna.scoring.write(
                 self.model, [setting.prompt], *push, lengths=[min(WRITTEN_TOKENS, room)]
             ).assign(model=name)
-            for name, push in pushes.items()
+            for name, push in {
+                "as it is": [],
+                "amplified": [self.amplification(setting)],
+            }.items()
         )[["model", "text", "perplexity", "repetition"]]
 
     def search(self, setting: Setting, grid: sna.Grid = GRID) -> Iterator[pd.DataFrame]:
