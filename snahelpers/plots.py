@@ -537,7 +537,7 @@ def paper_claim(*, alt: str | None = None) -> Figure | None:
     for x, y, words, look in (
         (1.2e-3, 31, "mean of Zone 1: +27.85 %", dict(color=ORANGE)),
         (1.2e-3, 73, "best configuration: +70.3 %", dict(color=ORANGE)),
-        (0.084, 36, "un-\nstable", dict(ha="center", fontsize=9)),
+        (0.084, 30, "unstable", dict(ha="center", rotation=90, fontsize=9)),
         (0.32, 11, "below 8 %", dict(color=ORANGE, ha="center")),
     ):
         ax.text(x, y, words, **look)
