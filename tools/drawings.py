@@ -181,7 +181,7 @@ def select_and_test() -> Axes:
 
 
 def matched_control() -> Axes:
-    """Chosen neurons and random ones that add a vector as long, in another direction."""
+    """Chosen neurons and random ones that are as loud, whose vector has another direction."""
     ax = canvas(76, 29)
     panels = {
         "chosen neurons": (0, ORANGE, {2, 7, 12}),
@@ -196,14 +196,9 @@ def matched_control() -> Axes:
         start, angle = np.array([left + 26.0, 12.0]), {0: 0.9, 39: -0.5}[left]
         end = start + 10 * np.array([np.cos(angle), np.sin(angle)])
         arrow(ax, tuple(start), tuple(end), colour=colour, width=2.4)
+        say(ax, left + 10.5, 5, "one layer's neurons", size=8)
         say(ax, left + 30, 5, "the vector they add", size=8)
-    say(
-        ax,
-        38,
-        1.6,
-        "same layer, same number, a vector of the same length; another direction",
-        size=9,
-    )
+    say(ax, 38, 1.6, "same layer, same number, as loud; another direction", size=9)
     return ax
 
 
