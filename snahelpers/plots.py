@@ -373,7 +373,15 @@ def beside_random(
         )
         ax.plot(frame.random_mean, rows, "|", ms=11, color="black", label="random: mean")
     ax.hlines(rows, frame.low, frame.high, color=ORANGE, lw=1.5)
-    ax.plot(frame.value, rows, "o", color=ORANGE, mec="black", mew=0.6, label="measured, 95 %")
+    ax.plot(
+        frame.value,
+        rows,
+        "o",
+        color=ORANGE,
+        mec="black",
+        mew=0.6,
+        label="measured, 95 %" if (frame.low < frame.high).any() else "measured",
+    )
     ax.axvline(0, color="black", lw=0.8)
     ax.locator_params(axis="x", nbins=6)  # more would touch, where names are long
     return finish(ax, alt, **BESIDE)
@@ -393,9 +401,10 @@ def _cells(
         index=frame[y].unique(), columns=frame[x].unique()
     )
     most = pale * (np.nanmax(np.abs(table.to_numpy())) or 1.0)
+    every = 1 + (table.shape[1] - 1) // 25  # names of more columns would touch
     ax.set(
-        xticks=np.arange(table.shape[1]) + 0.5,
-        xticklabels=map(_short, table.columns),
+        xticks=np.arange(table.shape[1])[::every] + 0.5,
+        xticklabels=map(_short, table.columns[::every]),
         yticks=np.arange(table.shape[0]) + 0.5,
         yticklabels=map(_short, table.index),
         ylim=(table.shape[0], 0),

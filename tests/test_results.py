@@ -112,6 +112,16 @@ def test_sampled_rows_of_smollm2s_sweeps():
 
 
 @smollm2
+@pytest.mark.parametrize("draw", [-1, 7])
+def test_sampled_rows_of_smollm2s_matched_draws(draw):
+    rng, frame = np.random.default_rng(draw + 1), shipped("smollm2-matched")
+    tasks, _, options = make_results.first_prompts()
+    if draw >= 0:
+        options |= dict(method="matched", seed=draw)
+    assert_recomputed(frame[frame.draw == draw], KEYS, rng, tasks, **options)
+
+
+@smollm2
 def test_sampled_reviews_of_smollm2s_sentiment():
     if not SST2.is_file():
         pytest.skip("needs SST-2 in ../shared")
@@ -155,6 +165,8 @@ def test_every_sweep_of_smollm2_is_whole():
     assert len(shipped("smollm2")) == 12 * layers * full + 12
     assert len(shipped("smollm2-examples")) == 12 * make_results.FEW * layers * cells
     assert len(shipped("smollm2-without-bos")) == 12 * six * cells
+    draws = shipped("smollm2-matched").groupby("draw").size()
+    assert list(draws) == [12 * six * cells] + [12 * six] * make_results.DRAWS
     domains, drawn = 4, make_results.FEW_DRAWS + 1
     assert len(shipped("smollm2-interference")) == domains * (domains + 1) * drawn
     said = shipped("smollm2-sst2")

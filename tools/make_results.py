@@ -220,10 +220,14 @@ def contest_smollm2() -> pd.DataFrame:
 
 
 def matched_smollm2() -> pd.DataFrame:
-    """Activation-matched random neurons at six layers: 10 × 2.4, the first prompts of *select*."""
-    tasks, grid, options = first_prompts()
-    grid = replace(grid, counts=(10,), multipliers=(2.4,))
-    return matched(sna.load_model("smollm2"), tasks, grid, **options)
+    """Activation-matched random neurons at six layers: 10 × 2.4, the first prompts of *select*.
+
+    Draw -1 is the paper's choice, at all the configurations of `without_bos_smollm2`.
+    """
+    model, (tasks, grid, options) = sna.load_model("smollm2"), first_prompts()
+    own = sna.sweep(model, tasks, grid, progress=False, **options).assign(draw=-1)
+    ten = replace(grid, counts=(10,), multipliers=(2.4,))
+    return pd.concat([own, matched(model, tasks, ten, **options)], ignore_index=True)
 
 
 def without_bos_smollm2() -> pd.DataFrame:
