@@ -156,7 +156,7 @@ class Bench:
 
         Returns:
             layer; neuron; last and mean (activation at the prompt's last token, and where it is
-            amplified on average); toward (a list of the four tokens whose logits its output at the last
+            amplified on average); toward (the four tokens whose logits its output at the last
             token raises most if read by the unembedding at once, with later layers left out; none
             if it does not fire there); alone (Δlog-odds of the answer, in nats, if it is the only
             one amplified); share (of the sum of `alone`; NaN if that is 0).
