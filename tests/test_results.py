@@ -208,4 +208,4 @@ def test_the_readme_says_what_the_protocol_found():
     found = third and set(where) == {sna.answer_key("smollm2")["layer"]}
     text = (ROOT / "README.md").read_text("utf-8")
     assert found == ("The circuit that we had planted in it was found" in text)
-    assert (first or second) != ("where the model is unsure was not shown" in text)
+    assert (first or second) != ("where the model is unsure (Zone 1) was not shown" in text)

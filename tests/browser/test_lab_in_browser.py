@@ -245,8 +245,8 @@ def test_another_model_takes_over_and_one_that_is_not_there_does_not(lab):
     type_into(lab, "or another", "no/such-model")
     lab.get_by_role("button", name="Load model").click()
     wait_for_text(lab, "cannot be reached")
+    wait_for_text(lab, "minnow-dimmed: 12 layers of 512 neurons")  # said last
     assert control(lab, "or another").locator("input").input_value() == ""
-    wait_for_text(lab, "minnow-dimmed: 12 layers of 512 neurons")
     served.load_model(lab, "minnow")
     lab.get_by_role("button", name="Write").click()
     wait_for_text(lab, "perplexity")

@@ -33,17 +33,18 @@ def test_run_all_then_move_a_slider(browser, url, path, picture_of):
     served.shut_down(page)
 
 
-def test_the_answer_to_a_prediction_is_folded_until_it_is_opened(browser, url, picture_of):
+def test_the_answer_to_a_prediction_is_folded_until_it_is_opened(browser, tmp_path, picture_of):
     """As it ships: JupyterLab opens it when its cell is run. And nobody is asked about news."""
-    page = served.new_page(browser)
-    picture_of(page)
-    served.open_notebook(page, url, NOTEBOOKS[0].name)
-    served.scroll_to_cell(page, first_fold(NOTEBOOKS[0]))
-    cell = page.locator(".jp-Cell.jp-mod-active")
-    assert cell.locator(".jp-OutputArea-output:visible").count() == 0
-    cell.locator(".jp-OutputPlaceholder").click()
-    assert cell.locator(".jp-OutputArea-output:visible").count() > 0
-    assert page.get_by_text("official Jupyter news").count() == 0
+    with served.jupyterlab(served.copy_of_notebooks(tmp_path)) as url:
+        page = served.new_page(browser)
+        picture_of(page)
+        served.open_notebook(page, url, NOTEBOOKS[0].name)
+        served.scroll_to_cell(page, first_fold(NOTEBOOKS[0]))
+        cell = page.locator(".jp-Cell.jp-mod-active")
+        assert cell.locator(".jp-OutputArea-output:visible").count() == 0
+        cell.locator(".jp-OutputPlaceholder").click()
+        assert cell.locator(".jp-OutputArea-output:visible").count() > 0
+        assert page.get_by_text("official Jupyter news").count() == 0
 
 
 def first_fold(path):
