@@ -39,7 +39,7 @@ class Bench:
         self._measure = lru_cache(partial(sna.measure, model))
         self._readings = lru_cache(partial(sna.methods.Readings, model))
         self._clean = lru_cache(1)(self._clean_pass)  # the newest alone: it is large
-        self._objections = {}  # by layer: why `resume` is not exact there, or None
+        self._inexact = {}  # by layer: what speaks against `resume` there, if anything
 
     def target(self, prompt: str, answer: str) -> str:
         """The answer with the space that a typist leaves out, or as typed.
@@ -85,13 +85,12 @@ class Bench:
         factors = torch.stack(
             [sna.amplification.factors_of(self.model, edit) for edit in edits]
         ).to(clean.tokens.device)
-        if layer not in self._objections:
-            self._objections[layer] = sna.engines.disagreement(
+        if layer not in self._inexact:
+            # In half precision it rounds otherwise than the clean pass, as if something changed.
+            self._inexact[layer] = clean.dtype.itemsize < 4 or sna.engines.disagreement(
                 self.model, clean, layer, torch.full_like(factors[:1], 1.1), clean.answers
             )
-        # In half precision it rounds otherwise than the clean pass, which would show as a change.
-        inexact = self._objections[layer] or clean.dtype.itemsize < 4
-        engine = "batched" if inexact else "resume"
+        engine = "batched" if self._inexact[layer] else "resume"
         parts = factors.split(sna.engines.most_at_once(self.model, clean, engine, MEMORY))
         return torch.cat(
             [sna.engines.ENGINES[engine](self.model, clean, layer, part)[:, 0] for part in parts]
@@ -211,14 +210,12 @@ class Bench:
             model ("as it is" or "amplified"), text, perplexity and repetition.
         """
         room = self.model.cfg.n_ctx - 1 - self.model.to_tokens(setting.prompt).shape[1]
+        pushes = {"as it is": [], "amplified": [self.amplification(setting)]}
         return pd.concat(
             sna.scoring.write(
                 self.model, [setting.prompt], *push, lengths=[min(WRITTEN_TOKENS, room)]
             ).assign(model=name)
-            for name, push in {
-                "as it is": [],
-                "amplified": [self.amplification(setting)],
-            }.items()
+            for name, push in pushes.items()
         )[["model", "text", "perplexity", "repetition"]]
 
     def search(self, setting: Setting, grid: sna.Grid = GRID) -> Iterator[pd.DataFrame]:
@@ -232,14 +229,15 @@ class Bench:
         Raises:
             DataError: the prompt or a text cannot be used.
         """
-        given, options = (
-            (self._readings(setting.reference, setting.positions), setting.asked),
-            dict(split="test", per_example=True),
-        )
-        sweeps = [  # the page has a bar of its own
-            sna.sweeps.Sweeper(*given, replace(grid, counts=(k,)), **options).parts(
-                setting.source, progress=False
-            )
+        readings = self._readings(setting.reference, setting.positions)
+        sweeps = [
+            sna.sweeps.Sweeper(
+                readings,
+                setting.asked,
+                replace(grid, counts=(k,)),
+                split="test",
+                per_example=True,
+            ).parts(setting.source, progress=False)  # the page has a bar of its own
             for k in grid.counts
         ]
         for _layer in range(self.n_layers):
