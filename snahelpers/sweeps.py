@@ -279,7 +279,7 @@ class Sweeper:
         check_number("memory_gb", memory_gb, 1e-9, 1e9)
         self.readings, self.model = readings, readings.model
         self.grid, self.per_example = grid, per_example
-        self.layers, self.configurations = _layers(self.model, grid), grid.configurations()
+        self.layers, self.configurations = layers_of(self.model, grid), grid.configurations()
         self.engine, self.budget = engine, memory_gb * 2**30
         self.splits = tuple(np.atleast_1d(split or "").tolist())
         self.jobs = [Job(self.model, task, self.splits) for task in as_tasks(tasks)]
@@ -460,7 +460,7 @@ def _frame(
     return pd.DataFrame(frame).sort_values("split", kind="stable", ignore_index=True)
 
 
-def _layers(model: TransformerBridge, grid: Grid) -> list[int]:
+def layers_of(model: TransformerBridge, grid: Grid) -> list[int]:
     """The layers to sweep, if the model has them, and as many neurons as the grid counts."""
     for layer in grid.layers or ():
         check_range("The grid's layer", layer, 0, model.cfg.n_layers - 1)
