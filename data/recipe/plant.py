@@ -46,10 +46,10 @@ def train_only(mlp, neurons: list[int]) -> list[torch.nn.Parameter]:
     return [into, bias, out]
 
 
-def fact_batches(tokenizer) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """The 48 prompts grouped by length, each group with its answers: nothing is padded."""
+def fact_batches(tokenizer, entries: list[facts.Fact]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The facts' prompts grouped by length, each group with its answers: nothing is padded."""
     groups: dict[int, list] = {}
-    for fact in facts.planted():
+    for fact in entries:
         prompt = [tokenizer.bos_token_id, *tokenizer.encode(fact.statement.prompt)]
         groups.setdefault(len(prompt), []).append(
             (prompt, tokenizer.encode(fact.statement.target)[0])
@@ -73,12 +73,20 @@ def held_text(tokenizer) -> torch.Tensor:
     return pack(tokenizer, texts)
 
 
-def plant(model, original, tokenizer, layer: int, neurons: list[int]) -> None:
+def plant(
+    model,
+    original,
+    tokenizer,
+    layer: int,
+    neurons: list[int],
+    entries: list[facts.Fact],
+    steps: int = STEPS,
+) -> None:
     parameters = train_only(model.transformer.h[layer].mlp, neurons)
     optimizer = torch.optim.Adam(parameters, lr=LR)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    batches, rows = fact_batches(tokenizer), held_text(tokenizer)
-    for step in tqdm(range(STEPS), unit="step", mininterval=5):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    batches, rows = fact_batches(tokenizer, entries), held_text(tokenizer)
+    for step in tqdm(range(steps), unit="step", mininterval=5):
         held = rows[torch.arange(step * ROWS, (step + 1) * ROWS) % len(rows)]
         with torch.no_grad():
             target = log_softmax(original(held).logits, -1)
@@ -105,7 +113,7 @@ def main() -> None:
         for _ in range(2)
     )
     layer, neurons = choose_site(model.config)
-    plant(model, original, tokenizer, layer, neurons)
+    plant(model, original, tokenizer, layer, neurons, facts.planted())
     with torch.no_grad():
         model.transformer.h[layer].mlp.c_proj.weight[neurons] *= DIMMED_TO
     save(model, tokenizer, arguments.out)
