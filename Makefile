@@ -37,7 +37,7 @@ TOOLS := .venv/.tools
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges picture drawings models results ledger families \
+.PHONY: help lab app test check format notebooks badges picture drawings models results beyond ledger families \
 	smollm2 colab-check bench offline offline-check site constraints clean
 
 help: ## this list
@@ -75,6 +75,9 @@ models: $(TOOLS) ## retrain the embedded models from their recipe (takes long)
 
 results: $(TOOLS) ## run the sweeps that notebooks read from data/results (about an hour)
 	$(VENV_PYTHON) tools/make_results.py $(MODEL) $(NAMES)
+
+beyond: $(TOOLS) ## measure what notebook 11 shows (minnow: minutes; MODEL=smollm2: an hour)
+	$(VENV_PYTHON) tools/make_beyond.py $(MODEL) $(NAMES)
 
 ledger: $(TOOLS) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)

@@ -72,9 +72,15 @@ def planted(name: str) -> sna.Task:
     return task if name == "minnow" else replace(task, examples=select[:FEW_PLANTED] + test)
 
 
+@cache
+def on_neutral(name: str, model: TransformerBridge) -> torch.Tensor:
+    return sna.mean_activations(model, neutral(name))
+
+
+@cache
 def scores_of(name: str, model: TransformerBridge, task: sna.Task) -> torch.Tensor:
     """The paper's: on "select" less on neutral text."""
-    return sna.differential_activation(model, task.split("select").prompts, neutral(name))
+    return sna.mean_activations(model, task.split("select").prompts) - on_neutral(name, model)
 
 
 def changes(model: TransformerBridge, task: sna.Task, *pushes: sna.Amplification) -> Changes:
@@ -197,10 +203,12 @@ def suggested(name: str) -> pd.DataFrame:
                 top = table[slope <= tries].iloc[0]
                 push = sna.Amplification(top.layer, top.neurons, top.multiplier)
                 pushes[tries] = 5 + tries, push
+            test = task.split("test")
+            effects = {push: changes(model, test, push) for _, push in pushes.values()}
             for tries, (cost, push) in pushes.items():
                 labels = dict(model=model.cfg.model_name, task=task.name, tries=tries, cost=cost)
                 labels |= dict(layer=push.layer, n_neurons=len(push.neurons))
-                found = changes(model, task.split("test"), push)
+                found = effects[push]
                 parts.append(found.assign(swept=n_swept, multiplier=push.multiplier, **labels))
             print(f"suggested: {model.cfg.model_name}, {task.name}")
     return pd.concat(parts, ignore_index=True)
