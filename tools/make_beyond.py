@@ -29,16 +29,17 @@ from snahelpers.tasks import answer_batches
 WORK = FOLDER / "beyond-in-progress"
 PLANTED = 0.4  # how far the planted circuit is dimmed
 STEP = 0.1  # to both sides of 1, for the curvature
-COUNTS = (5, 10, 25)
+COUNTS = {"minnow": (5, 10, 25), "smollm2": (10,)}
 TRIES = (1, 2, 3, 5, 8, 12)
-FEW_PLANTED = 12  # prompts on which SmolLM2's planted facts are swept
-SEARCHED = 200  # of these configurations are judged on test as well
-DRAWS = 10
-HIGH = (1.0, 1.5, 2.5, 4.0, 8.0, 12.0)  # multipliers
-LENGTHS = {"minnow": (20, 192), "smollm2": (6, 512)}  # how many texts, of how many tokens
-PIECES, LONG_DRAWS = 8, 2
+DECIDING = ("planted", "maths_easy", "poetry_easy", "logic_hard")  # what beats norm_matched there
+FEW_PLANTED = 6  # prompts on which SmolLM2's planted facts are swept
+SEARCHED = 100  # of these configurations are judged on test as well
+DRAWS = {"minnow": 10, "smollm2": 5}
+HIGH = {"minnow": (1.0, 1.5, 2.5, 4.0, 8.0, 12.0), "smollm2": (1.0, 2.5, 12.0)}  # multipliers
+LENGTHS = {"minnow": (20, 192), "smollm2": (4, 512)}  # how many texts, of how many tokens
+PIECES, LONG_DRAWS = 8, {"minnow": 2, "smollm2": 1}
 WRITTEN, NEW_TOKENS = 4, 64
-CHAT_PROMPTS = 6  # of each half
+CHAT_TASKS, CHAT_PROMPTS = ("maths_easy", "poetry_easy", "coding_easy", "logic_easy"), 8
 CHAT_GRID = replace(SIX, counts=(10,))
 Changes = pd.DataFrame  # one row an example
 
@@ -171,11 +172,11 @@ def slopes(name: str) -> pd.DataFrame:
             scores = scores_of(name, model, task)
             rises = attributions(model, task.split("select"))
             for layer in range(model.cfg.n_layers):
-                for k in COUNTS:
+                for k in COUNTS[name]:
                     neurons = sna.top_neurons(scores, layer, k)
                     told = scores[layer, neurons].mean().item(), rises[layer, neurons].sum().item()
                     rows.append((model.cfg.model_name, task.name, layer, k, *told))
-        near = sna.Grid(counts=COUNTS, multipliers=(1 - STEP, 1 + STEP))
+        near = sna.Grid(counts=COUNTS[name], multipliers=(1 - STEP, 1 + STEP))
         file = WORK / f"near-{model.cfg.model_name.replace(' ', '')}.parquet"
         swept = sna.sweep(
             model, tasks, near, split="select", neutral=neutral(name), out=file, progress=False
@@ -194,6 +195,8 @@ def suggested(name: str) -> pd.DataFrame:
         best = sna.summarize(full_columns(whole)).set_index("task")
         n_layers, n_swept = model.cfg.n_layers, model.cfg.n_layers * 84
         for task in tasks.values():
+            if name == "smollm2" and task.name not in DECIDING:
+                continue
             row = best.loc[task.name]
             neurons = sna.top_neurons(scores_of(name, model, task), row.layer, row.n_neurons)
             pushes = {0: (n_swept, sna.Amplification(row.layer, neurons, row.multiplier))}
@@ -229,7 +232,7 @@ def zone2(name: str) -> pd.DataFrame:
     methods = ["differential", *(["absolute"] if english else []), "norm_matched"]
     (WORK / f"zone2-{name}").mkdir(parents=True, exist_ok=True)
     frame = sna.contest(
-        model_of(name), tasks, SIX if english else SMALL, methods=methods, draws=DRAWS,
+        model_of(name), tasks, SIX if english else SMALL, methods=methods, draws=DRAWS[name],
         neutral=neutral(name), out=WORK / f"zone2-{name}",
     )  # fmt: skip
     keys = ["model", "task", "split", "method", "draw", "example", *CONFIGURATION]
@@ -407,10 +410,10 @@ def long_text(name: str) -> pd.DataFrame:
     for task in PAIRED[name]:
         own = ten(name, task)
         pushes = {("found", 0): own}
-        draws = range(LONG_DRAWS)
+        draws = range(LONG_DRAWS[name])
         pushes |= {("random", d): matched(model, all_tasks(name)[task], own, d) for d in draws}
         for (kind, draw), push in pushes.items():
-            for multiplier in HIGH:
+            for multiplier in HIGH[name]:
                 with torch.no_grad(), sna.amplify(model, replace(push, multiplier=multiplier)):
                     losses = torch.cat([token_losses(model, row[None]) for row in tokens])
                 for text, row in enumerate(losses):
@@ -449,7 +452,7 @@ def written(name: str) -> pd.DataFrame:
         prompts = all_tasks(name)[task].split("test").prompts[:WRITTEN]
         for place, prompt in enumerate(prompts):
             plain = continued(model, prompt, replace(own, multiplier=1.0))
-            for (kind, push), multiplier in product(pushes.items(), HIGH):
+            for (kind, push), multiplier in product(pushes.items(), HIGH[name]):
                 push = replace(push, multiplier=multiplier)
                 tokens = continued(model, prompt, push)
                 differs = (tokens != plain).nonzero()[:, 1].tolist()
@@ -483,7 +486,7 @@ def chat(name: str) -> pd.DataFrame:
     if name == "minnow":
         return pd.DataFrame()  # it was never tuned to chat
     model, parts = model_of(name), []
-    plain = sna.few(all_tasks(name), CHAT_PROMPTS)
+    plain = sna.few({task: all_tasks(name)[task] for task in CHAT_TASKS}, CHAT_PROMPTS)
     asked = {task: in_chat(model, examples) for task, examples in plain.items()}
     methods = dict(methods=["differential", "norm_matched"], draws=3, neutral=neutral(name))
     for form, tasks in {"plain": plain, "chat": asked}.items():

@@ -18,7 +18,7 @@ from snahelpers.tasks import answer_tokens  # noqa: E402
 from zone2 import write  # noqa: E402
 
 OUT = sna.data_path("zone2_english.csv")
-N_MEASURED = 4_000
+N_MEASURED = 2_500
 BAND = 0.02, 0.25
 LONGEST = 25  # tokens of a prompt
 
