@@ -156,6 +156,15 @@ def test_reviews_are_many_distinct_and_not_in_the_corpus(domains):
     assert not seen & set(reviews.sentence)
 
 
+@pytest.mark.parametrize("split", ["select", "test"])
+def test_zone_2_on_purpose_lies_in_zone_2(split):
+    tasks = sna.load_tasks(ROOT / "data" / "zone2.csv")
+    assert len(tasks) >= 8
+    model = sna.load_model("minnow")
+    for task in tasks.values():
+        assert sna.zone(sna.measure(model, task.split(split)).p.mean()) == 2
+
+
 # --- made-up facts -------------------------------------------------------------------------
 def test_the_corpus_states_each_ladder_fact_as_often_as_its_rung_says(domains):
     table = pd.read_csv(ROOT / "data" / "ladder.csv")
