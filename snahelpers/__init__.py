@@ -34,8 +34,7 @@ from snahelpers.neurons import (
 )
 from snahelpers.scoring import measure, next_token_change
 from snahelpers.stats import bootstrap_mean
-from snahelpers.suggestions import suggest
-from snahelpers.sweeps import Grid, sweep
+from snahelpers.sweeps import Grid, suggest, sweep
 from snahelpers.tasks import Example, Task, few, load_neutral, load_reviews, load_tasks
 from snahelpers.zones import summarize, zone
 

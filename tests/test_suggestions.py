@@ -9,7 +9,7 @@ import pytest
 import factory
 import snahelpers as sna
 from snahelpers.neurons import attributions
-from snahelpers.suggestions import suggest
+from snahelpers.sweeps import suggest
 
 ASKED = factory.task("short", factory.PROMPTS, factory.TARGETS)
 
