@@ -219,7 +219,7 @@ def sweep(
             the neutral text), or `out` belongs to another sweep.
         ModelError: engine="resume" is not exact for this model.
     """
-    sweeper = Sweeper(
+    return Sweeper(
         Readings(model, neutral, positions),
         tasks,
         grid,
@@ -227,8 +227,7 @@ def sweep(
         per_example=per_example,
         engine=engine,
         memory_gb=memory_gb,
-    )
-    return sweeper.run(method, seed=seed, out=out, progress=progress)
+    ).run(method, seed=seed, out=out, progress=progress)
 
 
 class Job:
@@ -328,8 +327,9 @@ class Sweeper:
         check_choice("method", method, tuple(METHODS))
         plan = [self._plan(job, at) for job in self.jobs]
         n = len(self.configurations) if at is None else 1
-        total = n * sum(map(len, plan))
-        with tqdm(total=total, unit="config", unit_scale=True, disable=not progress) as bar:
+        with tqdm(
+            total=n * sum(map(len, plan)), unit="config", unit_scale=True, disable=not progress
+        ) as bar:
             for number, (job, steps) in enumerate(zip(self.jobs, plan, strict=True)):
                 prepared = None
                 for layer, within in steps:
@@ -518,12 +518,7 @@ def suggest(
             gained = (measure(model, select).logodds - before).mean()
         expected = steps * (slope + (gained / far - slope) / far * steps)
         best = expected.argmax()
-        control = np.mean(
-            [
-                float(slopes[layer, matched_neurons(neurons, loudness[layer], seed)].sum())
-                for seed in range(20)
-            ]
-        )
+        drawn = torch.stack([matched_neurons(neurons, loudness[layer], seed) for seed in range(20)])
         rows.append(
             {
                 "layer": layer,
@@ -531,7 +526,7 @@ def suggest(
                 "multiplier": grid.multipliers[best],
                 "expected": expected[best],
                 "first_order": steps[best] * slope,
-                "control": steps[best] * control,
+                "control": steps[best] * float(slopes[layer, drawn].sum(dim=1).mean()),
                 "neurons": neurons.tolist(),
             }
         )
