@@ -9,6 +9,7 @@ long is kept in a folder beside the tables until they are written; a stopped run
 """
 
 import argparse
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -17,10 +18,12 @@ from itertools import permutations, product
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from transformer_lens.model_bridge import TransformerBridge
 
 import snahelpers as sna
 from make_results import FOLDER, SIX, SMALL, few_selected
+from snahelpers.amplification import output_weights
 from snahelpers.columns import CONFIGURATION, SPLITS
 from snahelpers.neurons import attributions, draw_of
 from snahelpers.scoring import log_odds, repetition, token_losses
@@ -35,10 +38,11 @@ DECIDING = ("planted", "maths_easy", "poetry_easy", "logic_hard")  # what beats 
 FEW_PLANTED = 6  # prompts on which SmolLM2's planted facts are swept
 SEARCHED = 100  # of these configurations are judged on test as well
 DRAWS = {"minnow": 10, "smollm2": 5}
-HIGH = {"minnow": (1.0, 1.5, 2.5, 4.0, 8.0, 12.0), "smollm2": (1.0, 2.5, 12.0)}  # multipliers
+HIGH = {"minnow": (1.5, 2.5, 4.0, 8.0, 12.0), "smollm2": (2.5, 12.0)}  # multipliers
 LENGTHS = {"minnow": (20, 192), "smollm2": (4, 512)}  # how many texts, of how many tokens
 PIECES, LONG_DRAWS = 8, {"minnow": 2, "smollm2": 1}
-WRITTEN, NEW_TOKENS = 4, 64
+WRITTEN, NEW_TOKENS = {"minnow": 4, "smollm2": 2}, 64  # prompts, and what is written to each
+JUDGED = {"minnow": None, "smollm2": 12}  # prompts of "test", in stories 3 and 4
 CHAT_TASKS, CHAT_PROMPTS = ("maths_easy", "poetry_easy", "coding_easy", "logic_easy"), 8
 CHAT_GRID = replace(SIX, counts=(10,))
 Changes = pd.DataFrame  # one row an example
@@ -84,9 +88,14 @@ def scores_of(name: str, model: TransformerBridge, task: sna.Task) -> torch.Tens
     return sna.mean_activations(model, task.split("select").prompts) - on_neutral(name, model)
 
 
+@cache
+def unchanged(model: TransformerBridge, task: sna.Task) -> pd.DataFrame:
+    return sna.measure(model, task)
+
+
 def changes(model: TransformerBridge, task: sna.Task, *pushes: sna.Amplification) -> Changes:
     """What amplifying does to each example: example, p_base, p_post, delta_logodds."""
-    before = sna.measure(model, task)
+    before = unchanged(model, task)
     with sna.amplify(model, *pushes):
         after = sna.measure(model, task)
     columns = {
@@ -124,6 +133,12 @@ def winner(name: str, task: str) -> sna.Amplification:
 
 def all_tasks(name: str) -> dict[str, sna.Task]:
     return sna.load_tasks() if name == "minnow" else sna.load_tasks("english")
+
+
+def judged_on(name: str, task: sna.Task) -> sna.Task:
+    """Its "test", or as much of it as there is time for."""
+    test = task.split("test")
+    return replace(test, examples=test.examples[: JUDGED[name]])
 
 
 # 1. Choose in two passes
@@ -246,7 +261,8 @@ PAIRED = {  # one task a domain
     "minnow": ("maths_hard", "poetry_hard", "coding_hard", "logic_hard"),
     "smollm2": ("maths_hard", "poetry_hard", "coding_hard", "logic_hard"),
 }
-AT_ONCE, TOGETHER_DRAWS = 10, 5
+TOGETHER_DRAWS = {"minnow": 5, "smollm2": 2}
+SECOND = sna.data_path("models", "minnow-second")  # a second circuit, to be planted in minnow
 
 
 def together(name: str) -> pd.DataFrame:
@@ -256,26 +272,45 @@ def together(name: str) -> pd.DataFrame:
     the second takes its next ones (`disjoint`). Conditions: `alone`, `partner`, `both`, and with
     random neurons in the partner's place `stand-in` and `control`.
     """
-    model, parts = model_of(name), []
+    model, parts = model_of(name), two_circuits() if name == "minnow" else []
     tasks = {task: all_tasks(name)[task] for task in PAIRED[name]}
     scores = {task: scores_of(name, model, tasks[task]) for task in tasks}
     for task, other in permutations(tasks, 2):
         own = winner(name, task)
-        there = at_layer(scores[other], own)
         free = scores[other].clone()
-        free[own.layer, list(own.neurons)] = -torch.inf
+        free[own.layer, list(own.neurons)] = -1e9
         partners = {
             "own layers": winner(name, other),
-            "same layer": there,
-            "disjoint": at_layer(free.nan_to_num(neginf=-1e9), own),
+            "same layer": at_layer(scores[other], own),
+            "disjoint": at_layer(free, own),
         }
         for where, partner in partners.items():
-            shared = len(set(own.neurons) & set(partner.neurons)) * (own.layer == partner.layer)
-            labels = dict(task=task, partner=other, where=where, shared=shared)
-            parts += [
-                p.assign(**labels) for p in pair(model, tasks[task], own, tasks[other], partner)
-            ]
+            parts.append(pair(name, model, tasks[task], own, tasks[other], partner, where))
+        print(f"together: {name}, {task} and {other}")
     return pd.concat(parts, ignore_index=True)
+
+
+def two_circuits() -> list[Changes]:
+    """The case with known truth: both sets of facts under their keys, alone and together."""
+    model, keys = both_planted()
+    facts = {name: sna.load_tasks(name)[name] for name in keys}
+    pairs = [(model, facts[a], keys[a], facts[b], keys[b]) for a, b in permutations(keys)]
+    return [pair("minnow", *each, "two circuits") for each in pairs]
+
+
+def both_planted() -> tuple[TransformerBridge, dict[str, sna.Amplification]]:
+    """minnow with two circuits, both dimmed, and what undims the facts of each."""
+    key = json.loads((SECOND / "answer_key.json").read_text("utf-8"))
+    patch, neurons = load_file(SECOND / "patch.safetensors"), key["neurons"]
+    model = sna.load_dimmed(PLANTED)
+    into = getattr(model.blocks[key["layer"]].mlp, "in")
+    into.weight[:, neurons], into.bias[neurons] = patch["into"], patch["bias"]
+    output_weights(model, key["layer"])[neurons] = PLANTED * patch["out"]
+    keys = {"planted": sna.answer_key(), "absent": key}
+    return model, {
+        facts: sna.Amplification(key["layer"], key["neurons"], 1 / PLANTED)
+        for facts, key in keys.items()
+    }
 
 
 def at_layer(scores: torch.Tensor, push: sna.Amplification) -> sna.Amplification:
@@ -284,20 +319,27 @@ def at_layer(scores: torch.Tensor, push: sna.Amplification) -> sna.Amplification
 
 
 def pair(
+    name: str,
     model: TransformerBridge,
     task: sna.Task,
     own: sna.Amplification,
     other: sna.Task,
     partner: sna.Amplification,
-) -> Iterator[Changes]:
+    where: str,
+) -> Changes:
     """What happens to one task's "test" under its own push, the partner's, and both."""
-    test = task.split("test")
-    for label, pushes in {"alone": [own], "partner": [partner], "both": [own, partner]}.items():
-        yield changes(model, test, *pushes).assign(condition=label, draw=0)
-    for draw in range(TOGETHER_DRAWS):
+    test = judged_on(name, task)
+    given = [("alone", 0, [own]), ("partner", 0, [partner]), ("both", 0, [own, partner])]
+    for draw in range(TOGETHER_DRAWS[name]):
         stand_in = matched(model, other, partner, draw)
-        yield changes(model, test, stand_in).assign(condition="stand-in", draw=draw)
-        yield changes(model, test, own, stand_in).assign(condition="control", draw=draw)
+        given += [("stand-in", draw, [stand_in]), ("control", draw, [own, stand_in])]
+    parts = [
+        changes(model, test, *pushes).assign(condition=condition, draw=draw)
+        for condition, draw, pushes in given
+    ]
+    shared = len(set(own.neurons) & set(partner.neurons)) * (own.layer == partner.layer)
+    labels = dict(task=task.name, partner=other.name, where=where, shared=shared)
+    return pd.concat(parts).assign(**labels)
 
 
 # 4. What do these neurons compute?
@@ -314,7 +356,7 @@ def circuits(name: str) -> pd.DataFrame:
     told[best] = model_of(name), all_tasks(name)[best], winner(name, best)
     for case, (model, task, push) in told.items():
         for kind, chosen in (("found", push), ("random", matched(model, task, push, 0))):
-            anatomy = Anatomy(model, task.split("test"), chosen)
+            anatomy = Anatomy(model, judged_on(name, task), chosen)
             parts.append(anatomy.table(heads=name == "minnow").assign(case=case, kind=kind))
             print(f"circuits: {name}, {case}, {kind}")
     return pd.concat(parts, ignore_index=True)
@@ -406,22 +448,34 @@ def restore(
 
 def long_text(name: str) -> pd.DataFrame:
     """The loss on ordinary text by position, for multipliers to 12 and random neurons beside."""
-    model, tokens, parts = model_of(name), texts(name), []
+    tokens = texts(name)
+    parts = [losses_by_piece(name, tokens).assign(task="", kind="none", draw=0, multiplier=1.0)]
     for task in PAIRED[name]:
-        own = ten(name, task)
-        pushes = {("found", 0): own}
-        draws = range(LONG_DRAWS[name])
-        pushes |= {("random", d): matched(model, all_tasks(name)[task], own, d) for d in draws}
-        for (kind, draw), push in pushes.items():
+        for (kind, draw), push in beside_matched(name, task, LONG_DRAWS[name]).items():
             for multiplier in HIGH[name]:
-                with torch.no_grad(), sna.amplify(model, replace(push, multiplier=multiplier)):
-                    losses = torch.cat([token_losses(model, row[None]) for row in tokens])
-                for text, row in enumerate(losses):
-                    means = [piece.mean().item() for piece in row.tensor_split(PIECES)]
-                    labels = dict(task=task, kind=kind, draw=draw, multiplier=multiplier, text=text)
-                    parts.append(pd.DataFrame({"piece": range(PIECES), "loss": means, **labels}))
+                labels = dict(task=task, kind=kind, draw=draw, multiplier=multiplier)
+                found = losses_by_piece(name, tokens, replace(push, multiplier=multiplier))
+                parts.append(found.assign(**labels))
         print(f"long: {name}, {task}")
     return pd.concat(parts, ignore_index=True)
+
+
+def losses_by_piece(name: str, tokens: torch.Tensor, *pushes: sna.Amplification) -> pd.DataFrame:
+    """The mean loss of every eighth of every text."""
+    model, parts = model_of(name), []
+    for text, row in enumerate(tokens):
+        with torch.no_grad(), sna.amplify(model, *pushes):
+            pieces = token_losses(model, row[None])[0].tensor_split(PIECES)
+        means = [piece.mean().item() for piece in pieces]
+        parts.append(pd.DataFrame({"text": text, "piece": range(PIECES), "loss": means}))
+    return pd.concat(parts)
+
+
+def beside_matched(name: str, task: str, draws: int) -> dict[tuple, sna.Amplification]:
+    """A task's ten neurons, and draws of random ones that are as loud."""
+    own, model = ten(name, task), model_of(name)
+    drawn = {("random", d): matched(model, all_tasks(name)[task], own, d) for d in range(draws)}
+    return {("found", 0): own} | drawn
 
 
 def ten(name: str, task: str) -> sna.Amplification:
@@ -447,38 +501,42 @@ def written(name: str) -> pd.DataFrame:
     """Greedy text under amplification: where it first differs, how it repeats, how sure it is."""
     model, rows = model_of(name), []
     for task in PAIRED[name]:
-        own = ten(name, task)
-        pushes = {"found": own, "random": matched(model, all_tasks(name)[task], own, 0)}
-        prompts = all_tasks(name)[task].split("test").prompts[:WRITTEN]
+        pushes = beside_matched(name, task, 1)
+        prompts = all_tasks(name)[task].split("test").prompts[: WRITTEN[name]]
         for place, prompt in enumerate(prompts):
-            plain = continued(model, prompt, replace(own, multiplier=1.0))
-            for (kind, push), multiplier in product(pushes.items(), HIGH[name]):
+            plain = continued(model, prompt)
+            labels = dict(task=task, prompt=place)
+            rows.append(labels | dict(kind="none", multiplier=1.0) | judge(model, plain, plain))
+            for ((kind, _), push), multiplier in product(pushes.items(), HIGH[name]):
                 push = replace(push, multiplier=multiplier)
-                tokens = continued(model, prompt, push)
-                differs = (tokens != plain).nonzero()[:, 1].tolist()
-                judged = judge(model, tokens, push)
-                first = differs[0] - tokens.shape[1] + NEW_TOKENS if differs else NEW_TOKENS
-                labels = dict(task=task, kind=kind, multiplier=multiplier, prompt=place)
-                rows.append(labels | dict(first_difference=first) | judged)
+                found = judge(model, continued(model, prompt, push), plain, push)
+                rows.append(labels | dict(kind=kind, multiplier=multiplier) | found)
         print(f"written: {name}, {task}")
     return pd.DataFrame(rows)
 
 
 @torch.no_grad()
-def continued(model: TransformerBridge, prompt: str, push: sna.Amplification) -> torch.Tensor:
+def continued(model: TransformerBridge, prompt: str, *pushes: sna.Amplification) -> torch.Tensor:
     options = dict(do_sample=False, stop_at_eos=False, return_type="tokens", verbose=False)
-    with sna.amplify(model, push):
+    with sna.amplify(model, *pushes):
         return model.generate(model.to_tokens(prompt), max_new_tokens=NEW_TOKENS, **options)
 
 
 @torch.no_grad()
-def judge(model: TransformerBridge, tokens: torch.Tensor, push: sna.Amplification) -> dict:
-    """Of the new tokens: perplexity for the model as it is, repetition, entropy while writing."""
-    with sna.amplify(model, push):
+def judge(
+    model: TransformerBridge, tokens: torch.Tensor, plain: torch.Tensor, *pushes: sna.Amplification
+) -> dict:
+    """Of the new tokens: loss for the model as it is, repetition, entropy while writing."""
+    with sna.amplify(model, *pushes):
         logits = model(tokens)[0, -NEW_TOKENS - 1 : -1]
-    entropy = torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1).mean().item()
-    loss = token_losses(model, tokens)[0, -NEW_TOKENS:].mean().item()
-    return dict(loss=loss, repetition=repetition(tokens[0, -NEW_TOKENS:]), entropy=entropy)
+    new, before = tokens[0, -NEW_TOKENS:], plain[0, -NEW_TOKENS:]
+    differs = [*(new != before).nonzero()[:, 0].tolist(), NEW_TOKENS]
+    return dict(
+        first_difference=differs[0],
+        loss=token_losses(model, tokens)[0, -NEW_TOKENS:].mean().item(),
+        repetition=repetition(new),
+        entropy=torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1).mean().item(),
+    )
 
 
 def chat(name: str) -> pd.DataFrame:
