@@ -2,7 +2,8 @@
 
 Writes data/zone2_english.csv: two tasks a domain, with answers of one token and of several, from
 candidates that are in no task of english.csv. Nothing is amplified. N_MEASURED candidates, drawn by
-chance, are measured; `draw` of ../zone2.py takes those whose P lies in BAND.
+chance, are measured; `draw` of ../zone2.py takes those whose P lies in BAND. A kind with too few of
+them for a task is left out.
 """
 
 import sys
@@ -15,10 +16,10 @@ from choose import read, without_ambiguous  # noqa: E402
 
 import snahelpers as sna  # noqa: E402
 from snahelpers.tasks import answer_tokens  # noqa: E402
-from zone2 import write  # noqa: E402
+from zone2 import SIZES, write  # noqa: E402
 
 OUT = sna.data_path("zone2_english.csv")
-N_MEASURED = 2_500
+N_MEASURED = 6_000
 BAND = 0.02, 0.25
 LONGEST = 25  # tokens of a prompt
 
@@ -55,7 +56,10 @@ def main() -> None:
             name = f"{domain}_{'one' if n == 1 else 'several'}"
             # a fact (`group`) is asked once in a task
             pools.setdefault(name, {}).setdefault(row["group"] or row["prompt"], (row, value))
-    write(OUT, {name: list(pool.values()) for name, pool in sorted(pools.items())})
+    for name, pool in sorted(pools.items()):
+        print(f"{name}: {len(pool)} candidates in the band")
+    enough = {n: list(pool.values()) for n, pool in pools.items() if len(pool) >= sum(SIZES.values())}
+    write(OUT, dict(sorted(enough.items())))
 
 
 if __name__ == "__main__":
