@@ -58,7 +58,9 @@ def main() -> None:
             pools.setdefault(name, {}).setdefault(row["group"] or row["prompt"], (row, value))
     for name, pool in sorted(pools.items()):
         print(f"{name}: {len(pool)} candidates in the band")
-    enough = {n: list(pool.values()) for n, pool in pools.items() if len(pool) >= sum(SIZES.values())}
+    enough = {
+        n: list(pool.values()) for n, pool in pools.items() if len(pool) >= sum(SIZES.values())
+    }
     write(OUT, dict(sorted(enough.items())))
 
 
