@@ -542,7 +542,7 @@ def judge(
 def chat(name: str) -> pd.DataFrame:
     """The English tasks as plain text and in the chat template: the same answers, the same grid."""
     if name == "minnow":
-        return pd.DataFrame()  # it was never tuned to chat
+        return pd.DataFrame()
     model, parts = model_of(name), []
     plain = sna.few({task: all_tasks(name)[task] for task in CHAT_TASKS}, CHAT_PROMPTS)
     asked = {task: in_chat(model, examples) for task, examples in plain.items()}
@@ -588,6 +588,8 @@ def main() -> None:
     WORK.mkdir(exist_ok=True)
     for name in options.names or TABLES:
         frame = TABLES[name](options.model).assign(base=options.model)
+        if frame.empty:  # minnow was never tuned to chat
+            continue
         numbers = frame.select_dtypes("float64").columns.difference(["multiplier"])
         frame[numbers] = frame[numbers].astype("float32")
         file = FOLDER / f"beyond-{name}.parquet"
