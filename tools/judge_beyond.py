@@ -1,4 +1,4 @@
-"""What data/protocol_beyond.md asks of the tables that make_beyond.py measured: data/results/beyond-*.
+"""What data/protocol_beyond.md asks of what make_beyond.py measured: data/results/beyond-*.parquet.
 
     python tools/judge_beyond.py            all of it, a minute; no model is run
 
