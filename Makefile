@@ -78,6 +78,7 @@ results: $(TOOLS) ## run the sweeps that notebooks read from data/results (about
 
 beyond: $(TOOLS) ## measure what notebook 11 shows (minnow: minutes; MODEL=smollm2: an hour)
 	$(VENV_PYTHON) tools/make_beyond.py $(MODEL) $(NAMES)
+	$(VENV_PYTHON) tools/judge_beyond.py
 
 ledger: $(TOOLS) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)
