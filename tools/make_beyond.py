@@ -350,16 +350,21 @@ def circuits(name: str) -> pd.DataFrame:
     key, parts = sna.answer_key(name), []
     facts = sna.load_tasks("planted")["planted"]
     told = {"planted": (dimmed(name), facts, sna.Amplification(key["layer"], key["neurons"], 2.4))}
-    gaining = sna.compare(contest_of(name).query("model == @name"), "norm_matched")
-    gaining = gaining[gaining.task.isin(all_tasks(name))]
-    best = gaining.loc[gaining.low.idxmax(), "task"]
-    told[best] = model_of(name), all_tasks(name)[best], winner(name, best)
+    if best := gaining_task(name):
+        told[best] = model_of(name), all_tasks(name)[best], winner(name, best)
     for case, (model, task, push) in told.items():
         for kind, chosen in (("found", push), ("random", matched(model, task, push, 0))):
             anatomy = Anatomy(model, judged_on(name, task), chosen)
             parts.append(anatomy.table(heads=name == "minnow").assign(case=case, kind=kind))
             print(f"circuits: {name}, {case}, {kind}")
     return pd.concat(parts, ignore_index=True)
+
+
+def gaining_task(name: str) -> str | None:
+    """Of the tasks whose winner surely beats random neurons the one that gains most, if any does."""
+    duels = sna.compare(contest_of(name).query("model == @name"), "norm_matched")
+    duels = duels[duels.task.isin(all_tasks(name)) & (duels.low > 0) & (duels.sna > 0)]
+    return None if duels.empty else duels.loc[duels.sna.idxmax(), "task"]
 
 
 class Anatomy:
