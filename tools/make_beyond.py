@@ -361,7 +361,7 @@ def circuits(name: str) -> pd.DataFrame:
 
 
 def gaining_task(name: str) -> str | None:
-    """Of the tasks whose winner surely beats random neurons the one that gains most, if any does."""
+    """Of the tasks that surely gain more than under random neurons the one that gains most."""
     duels = sna.compare(contest_of(name).query("model == @name"), "norm_matched")
     duels = duels[duels.task.isin(all_tasks(name)) & (duels.low > 0) & (duels.sna > 0)]
     return None if duels.empty else duels.loc[duels.sna.idxmax(), "task"]
