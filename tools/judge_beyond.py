@@ -67,7 +67,7 @@ def agreement() -> pd.DataFrame:
     tables = by_task.reset_index().assign(layer=-1), by_layer.reset_index()
     both = pd.concat(tables).fillna({"model": "", "task": ""})
     keys = ["base", "model", "task", "layer", "times"]
-    return both.melt(keys, PREDICTORS, "predictor").dropna(ignore_index=True)
+    return both.melt(keys, list(PREDICTORS), "predictor").dropna(ignore_index=True)
 
 
 def _ranks(part: pd.DataFrame) -> pd.Series:
@@ -194,7 +194,8 @@ def steps() -> pd.DataFrame:
     placebos = table[table.kind == "placebo"].groupby("base")
     sizes = {base: part.step.abs().to_numpy() for base, part in placebos}
     table["larger_than"] = [(sizes[r.base] < abs(r.step)).sum() for r in table.itertuples()]
-    return table.assign(holds=(table.low * table.high > 0) & (table.larger_than >= BEATEN))
+    sure = (table.low * table.high > 0) & (table.larger_than >= BEATEN)
+    return table.assign(holds=sure & (table.kind == "paper"))
 
 
 def in_zone2() -> pd.DataFrame:
