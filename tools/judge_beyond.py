@@ -71,8 +71,8 @@ def agreement() -> pd.DataFrame:
 
 
 def _ranks(part: pd.DataFrame) -> pd.Series:
-    told = part[list(PREDICTORS)]
-    return told.loc[:, told.notna().all()].corrwith(part.delta_logodds, method="spearman")
+    told = part[list(PREDICTORS)].dropna(axis=1, how="all")
+    return told.corrwith(part.delta_logodds, method="spearman").reindex(PREDICTORS)
 
 
 def cost() -> pd.DataFrame:
