@@ -244,16 +244,22 @@ def carried() -> pd.DataFrame:
     rows, at = [], ["base", "case", "kind"]
     for case, part in shipped("beyond-circuits").groupby(at, sort=False):
         whole = part[part.unit < 0].set_index("part").value
-        frozen = part[part.part.isin(["attention frozen", "MLP frozen"])]
         names = ["all frozen", "every attention frozen", "every MLP frozen"]
         row = dict(zip(at, case, strict=True)) | dict(gain=whole["gain"])
         row |= {name: whole[name] / whole["gain"] for name in names}
-        if len(frozen):
-            most = frozen.loc[(frozen.value - whole["gain"]).abs().idxmax()]
-            row["carrier"] = f"{most.part.split()[0]} {most.layer}"
-            row["carrier frozen"] = most.value / whole["gain"]
+        for kind in ("attention", "MLP", "head"):
+            row |= strongest(part[part.part == f"{kind} frozen"], kind, whole["gain"])
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def strongest(frozen: pd.DataFrame, kind: str, gain: float) -> dict:
+    """The layer (or layer.head) whose freezing changes the gain most, and the share it leaves."""
+    if frozen.empty:
+        return {}
+    most = frozen.loc[(frozen.value - gain).abs().idxmax()]
+    place = f"{most.layer}" + (f".{most.unit}" if kind == "head" else "")
+    return {kind: place, f"without that {kind}": most.value / gain}
 
 
 JUDGED = {
