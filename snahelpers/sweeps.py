@@ -508,8 +508,7 @@ def suggest(
     far = float(steps[np.abs(steps).argmax()])
     check_number("How far the grid's multipliers go from 1", abs(far), 1e-6, np.inf)
     select, rows = task.split("select"), []
-    before = measure(model, select).logodds
-    slopes = attributions(model, select)
+    before, slopes = measure(model, select).logodds, attributions(model, select)
     loudness = mean_activations(model, select.prompts).abs() * output_norms(model)
     tops = {layer: slopes[layer].topk(k) for layer in layers}
     for layer in sorted(layers, key=lambda each: -tops[each].values.sum())[:tries]:
