@@ -8,6 +8,7 @@
 # MODEL       what notebooks, sweeps, claims are run on:  make notebooks MODEL=smollm2
 # REPOSITORY, REF  a fork and its commit:         make badges REPOSITORY=https://github.com/ada/fork
 # OFFLINE_FLAGS  whom to pack the course for:       make offline OFFLINE_FLAGS=--smollm2
+# TASKS, NEUTRAL, GRID, REPORT  what is reported: make report MODEL=gpt2-medium TASKS=mine.csv
 # LEDGER_FLAGS  passed to the ledger:               make ledger MODEL=gpt2 LEDGER_FLAGS=--reduced
 #
 # On Linux pip takes the CUDA build of torch by default, which is gigabytes. On a computer without
@@ -19,6 +20,10 @@ LAB_FLAGS ?=
 APP_FLAGS ?=
 NAMES ?=
 MODEL ?= minnow
+TASKS ?=
+NEUTRAL ?=
+GRID ?= paper
+REPORT ?= report
 LEDGER_FLAGS ?=
 OFFLINE_FLAGS ?=
 REPOSITORY ?=
@@ -37,8 +42,8 @@ TOOLS := .venv/.tools
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check format notebooks badges picture drawings models results beyond ledger families \
-	smollm2 colab-check bench offline offline-check site constraints clean
+.PHONY: help lab app test check format notebooks badges picture drawings models results beyond ledger report \
+	families smollm2 colab-check bench offline offline-check site constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
@@ -82,6 +87,19 @@ beyond: $(TOOLS) ## measure what notebook 11 shows (minnow: minutes; MODEL=smoll
 
 ledger: $(TOOLS) ## measure the paper's claims on MODEL and write docs/claims.md
 	$(VENV_PYTHON) tools/make_ledger.py $(MODEL) $(LEDGER_FLAGS)
+
+# What a reader of the report does not need (lessons, exercises, code) stays out, and so does all
+# that a page would load from the web. Tables are kept in REPORT-tables: a stopped run goes on.
+report: export SNA_STATIC = 1
+report: $(INSTALLED) ## run notebook 12 on MODEL and TASKS and write REPORT.html, one file to send
+	$(VENV_PYTHON) -m papermill notebooks/12_bring_your_own.ipynb $(REPORT).ipynb \
+		-r MODEL "$(MODEL)" -r TASKS "$(TASKS)" -r NEUTRAL "$(NEUTRAL)" -r GRID $(GRID) \
+		-r OUT "$(REPORT)-tables"
+	$(VENV_PYTHON) -m nbconvert --to html --no-input $(REPORT).ipynb \
+		--TagRemovePreprocessor.enabled=True \
+		--TagRemovePreprocessor.remove_cell_tags lesson \
+		--HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= \
+		--HTMLExporter.jquery_url=
 
 families: export OMP_NUM_THREADS = 1
 families: $(TOOLS) ## try every family of models and write docs/families.md (minutes)

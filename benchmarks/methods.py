@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM
 import snahelpers as sna
 from snahelpers.amplification import is_bos, neuron_site
 from snahelpers.checkpoints import locate
-from snahelpers.columns import SPLITS
 from snahelpers.engines import CleanPass, Configuration
+from snahelpers.frames import SPLITS
 from snahelpers.methods import Prepared, Readings
 from snahelpers.models import fuse_gelu
 from snahelpers.sweeps import Job, measure_layer

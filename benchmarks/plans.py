@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 import snahelpers as sna
-from snahelpers.columns import SPLITS
 from snahelpers.engines import Configuration
+from snahelpers.frames import SPLITS
 
 # 24 prompts of 9 to 14 tokens, of the same lengths for minnow and GPT-2 and of the mean length of
 # the twelve tasks; for SmolLM2 those of the same name in English, a little longer and fewer.

@@ -13,12 +13,10 @@ from snahelpers import check, interference, plots, scoring, sentiment, stats, wi
 from snahelpers.amplification import Amplification, amplify
 from snahelpers.checkpoints import answer_key
 from snahelpers.contests import compare, contest, winners
-from snahelpers.correlations import correlate
 from snahelpers.course import load_course, setup
 from snahelpers.errors import DataError, ModelError, SilentEditError, SNAError
-from snahelpers.files import data_path
+from snahelpers.files import data_path, read_results
 from snahelpers.frames import task_level
-from snahelpers.layers import decompose, layer_peaks
 from snahelpers.models import load_dimmed, load_model
 from snahelpers.neurons import (
     activations,
@@ -36,7 +34,7 @@ from snahelpers.scoring import measure, next_token_change
 from snahelpers.stats import bootstrap_mean
 from snahelpers.sweeps import Grid, suggest, sweep
 from snahelpers.tasks import Example, Task, few, load_neutral, load_reviews, load_tasks
-from snahelpers.zones import summarize, zone
+from snahelpers.zones import correlate, decompose, layer_peaks, summarize, zone
 
 __all__ = [
     "Amplification",
@@ -78,6 +76,7 @@ __all__ = [
     "output_norms",
     "plots",
     "random_neurons",
+    "read_results",
     "scoring",
     "sentiment",
     "setup",

@@ -9,7 +9,7 @@ changes: hooks multiply activations while the `with` block runs and are removed 
 import numbers
 import operator
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,11 +18,17 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.errors import ModelError, SilentEditError, SNAError, check_choice, check_range
+from snahelpers.errors import (
+    ModelError,
+    SilentEditError,
+    SNAError,
+    check_range,
+    checked,
+    listed,
+)
 
 PROBE_TEXT = "The cat sat on the mat"
 N_READ: ContextVar[int] = ContextVar("n_read", default=1)
@@ -50,14 +56,9 @@ def neuron_site(model: TransformerBridge, layer: int) -> HookPoint:
         ) from None
 
 
-def output_weights(model: TransformerBridge, layer: int) -> Float[Tensor, "d_mlp d_model"]:
+def output_weights(model: TransformerBridge, layer: int) -> Float[torch.Tensor, "d_mlp d_model"]:
     """The vector that each neuron of `layer` writes when it fires by 1 (W_out)."""
     return model.blocks[layer].mlp.W_out
-
-
-def check_positions(positions: str) -> None:
-    """Raise SNAError unless `positions` is "all" or "last"."""
-    check_choice("positions", positions, ("all", "last"))
 
 
 def check_multiplier(value: float) -> None:
@@ -70,23 +71,24 @@ def check_multiplier(value: float) -> None:
 
 
 def is_bos(
-    model: TransformerBridge, tokens: Int[Tensor, "*batch pos"]
-) -> Bool[Tensor, "*batch pos"]:
+    model: TransformerBridge, tokens: Int[torch.Tensor, "*batch pos"]
+) -> Bool[torch.Tensor, "*batch pos"]:
     """Where the model's beginning-of-sequence token stands: at the first position or nowhere.
 
     That token marks the start and carries no text; its activations are huge and alike for every
     prompt. Inside a text (GPT-2 writes it between documents) it is a token like others.
     """
     bos = getattr(model.tokenizer, "bos_token_id", None)
-    found = torch.zeros_like(tokens, dtype=torch.bool)
-    if bos is not None:
-        found[..., :1] = tokens[..., :1] == bos
-    return found
+    first = torch.arange(tokens.shape[-1], device=tokens.device) == 0
+    return first & (tokens == (-1 if bos is None else bos))
 
 
 def chosen_positions(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], positions: str, n_read: int = 1
-) -> Bool[Tensor, "batch pos"]:
+    model: TransformerBridge,
+    tokens: Int[torch.Tensor, "batch pos"],
+    positions: str,
+    n_read: int = 1,
+) -> Bool[torch.Tensor, "batch pos"]:
     """Where "all" or "last" points: every token but the beginning-of-sequence one, or the last.
 
     Args:
@@ -112,12 +114,12 @@ def reading(n_read: int) -> Iterator[None]:
 
 
 def scale_neurons(
-    activation: Float[Tensor, "batch pos d_mlp"],
+    activation: Float[torch.Tensor, "batch pos d_mlp"],
     hook: HookPoint | None = None,
     *,
-    factors: Float[Tensor, "*row d_mlp"],
-    where: Bool[Tensor, "batch pos"],
-) -> Float[Tensor, "batch pos d_mlp"]:
+    factors: Float[torch.Tensor, "*row d_mlp"],
+    where: Bool[torch.Tensor, "batch pos"],
+) -> Float[torch.Tensor, "batch pos d_mlp"]:
     """Multiply neurons: with `factors` and `where` filled in, the hook of every amplification.
 
     Args:
@@ -134,10 +136,10 @@ def scale_neurons(
 
 
 def added_to_residual(
-    W_out: Float[Tensor, "neuron d_model"],
-    fired: Float[Tensor, "*where neuron"],
-    factors: Float[Tensor, "*where neuron"],
-) -> Float[Tensor, "*where d_model"]:
+    W_out: Float[torch.Tensor, "neuron d_model"],
+    fired: Float[torch.Tensor, "*where neuron"],
+    factors: Float[torch.Tensor, "*where neuron"],
+) -> Float[torch.Tensor, "*where d_model"]:
     """What scaling neurons adds to the residual stream, if nothing follows the MLP.
 
     The model adds `fired @ W_out` already, so that only (factor - 1) times it is new.
@@ -162,7 +164,7 @@ def check_neuron_sites(model: TransformerBridge) -> None:
     shapes: list[list[torch.Size]] = [[] for _ in range(n_layers)]
     read: list[str] = []
 
-    def double_own_row(activation: Tensor, hook: HookPoint, layer: int) -> Tensor:
+    def double_own_row(activation: torch.Tensor, hook: HookPoint, layer: int) -> torch.Tensor:
         shapes[layer].append(activation.shape)
         edited = activation.clone()
         edited[layer, ..., ::2] *= 2
@@ -196,6 +198,7 @@ def check_neuron_sites(model: TransformerBridge) -> None:
             )
 
 
+@checked
 @dataclass(frozen=True)
 class Amplification:
     """Multiply some neurons of one layer: 1.0 changes nothing, less mutes, 0.0 removes.
@@ -215,23 +218,23 @@ class Amplification:
     """
 
     layer: int
-    neurons: Sequence[int] | Int[Tensor, " neuron"]
+    neurons: Collection | Int[torch.Tensor, " neuron"]
     multiplier: float
     positions: Literal["all", "last"] = "all"
 
     def __post_init__(self) -> None:
         """Check what needs no model, and keep the neurons as a tuple."""
-        neurons = _as_indices(self.neurons)
+        neurons = as_indices(self.neurons)
         if not neurons:
             raise SNAError("An amplification needs at least one neuron; the list is empty.")
         if repeated := [neuron for neuron, count in Counter(neurons).items() if count > 1]:
             raise SNAError(f"Neuron(s) {repeated} are named twice. Name each neuron once.")
         check_multiplier(self.multiplier)
-        check_positions(self.positions)
         vars(self).update(neurons=neurons, multiplier=float(self.multiplier))  # it is frozen
 
 
 @contextmanager
+@checked
 def amplify(
     model: TransformerBridge, *amplifications: Amplification
 ) -> Iterator[TransformerBridge]:
@@ -276,7 +279,9 @@ def amplify(
         )
 
 
-def factors_of(model: TransformerBridge, *amplifications: Amplification) -> Float[Tensor, " d_mlp"]:
+def factors_of(
+    model: TransformerBridge, *amplifications: Amplification
+) -> Float[torch.Tensor, " d_mlp"]:
     """One factor for each neuron of a layer: 1 for those that no amplification of it names.
 
     Raises:
@@ -306,13 +311,13 @@ class _Scaling:
         self.passes, self.tokens, self.goes_on = 0, None, False
         self.fired_in, self.silent = [0] * len(edits), set()
 
-    def begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def begin(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.passes += 1
         self.tokens = args[0] if args else kwargs.get("input_ids")
         past = kwargs.get("past_key_values")
         self.goes_on = past is not None and past.get_seq_length() > 0  # writing, token by token
 
-    def end(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def end(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self.tokens = None
         if output is not None:  # None: it was stopped on the way, perhaps before some layers
             self.silent |= self.not_since(self.passes)
@@ -321,7 +326,7 @@ class _Scaling:
         """Which of the amplifications did nothing in this pass and after it."""
         return {index for index, last in enumerate(self.fired_in) if last < number}
 
-    def scale(self, activation: Tensor, hook: HookPoint, *, index: int) -> Tensor:
+    def scale(self, activation: torch.Tensor, hook: HookPoint, *, index: int) -> torch.Tensor:
         """The hook of one amplification: `scale_neurons`, where it acts in this pass."""
         self.fired_in[index] = self.passes
         positions = self.edits[index].positions
@@ -339,15 +344,12 @@ class _Scaling:
         return scale_neurons(activation, factors=factors, where=where.to(activation.device))
 
 
-def _as_indices(neurons: Sequence[int] | Int[Tensor, " neuron"]) -> tuple[int, ...]:
+def as_indices(neurons: Collection | Int[torch.Tensor, " neuron"]) -> tuple[int, ...]:
     """The neurons as plain whole numbers, whatever kind of list they came in."""
-    try:
-        values = list(neurons.tolist() if hasattr(neurons, "tolist") else neurons)
-        if any(isinstance(value, bool) for value in values):  # a mask, not a list of indices
-            raise TypeError
-        return tuple(operator.index(value) for value in values)
-    except TypeError:
+    values = listed(neurons)
+    if any(isinstance(v, bool) or not hasattr(v, "__index__") for v in values):  # bool: a mask
         raise SNAError(
             f"neurons is {neurons!r}; expected a list of whole numbers, such as [3, 17] or what "
             "top_neurons returns."
-        ) from None
+        )
+    return tuple(map(operator.index, values))

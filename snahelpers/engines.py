@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.generalized_components import AttentionBridge
@@ -31,8 +30,8 @@ from snahelpers.scoring import read_logits, score
 from snahelpers.tasks import Batch
 
 Configuration = tuple[int, float]  # how many neurons, times what
-Factors = Float[Tensor, "config k"]
-Logits = Float[Tensor, "config batch read vocab"]
+Factors = Float[torch.Tensor, "config k"]
+Logits = Float[torch.Tensor, "config batch read vocab"]
 HALF_PRECISION_PUSH = 12.0
 # Why an engine that is right without amplification goes wrong with it.
 OTHERWISE = {
@@ -57,9 +56,9 @@ class CleanPass:
     Attributes:
         places, tokens, answers: Those of the batch.
         n_read: At how many positions, counted from the end, logits are read.
-        edited: Bool[Tensor, "batch pos"], where amplification acts.
-        neurons: Int[Tensor, "layer k"], as given, on the model's device.
-        logits: Float[Tensor, "batch read vocab"].
+        edited: Bool[torch.Tensor, "batch pos"], where amplification acts.
+        neurons: Int[torch.Tensor, "layer k"], as given, on the model's device.
+        logits: Float[torch.Tensor, "batch read vocab"].
         fired: for each layer these neurons' activations [batch, pos, k], zero where not edited.
         resid_post: for each layer the residual stream after it [batch, pos, d_model].
         blocks: for each layer its block, ready to be called on a residual stream alone.
@@ -69,7 +68,7 @@ class CleanPass:
         self,
         model: TransformerBridge,
         batch: Batch,
-        neurons: Int[Tensor, "layer k"],
+        neurons: Int[torch.Tensor, "layer k"],
         positions: str,
     ) -> None:
         self.places, self.tokens, self.answers = batch
@@ -88,11 +87,12 @@ class CleanPass:
     @property
     def nbytes(self) -> int:
         """How much memory it keeps."""
-        by_layer = (*self.fired.values(), *self.resid_post.values())
-        return sum(kept.nbytes for kept in (self.logits, *by_layer))
+        return sum(
+            kept.nbytes for kept in (self.logits, *self.fired.values(), *self.resid_post.values())
+        )
 
     def _keep_block(
-        self, layer: int, block: nn.Module, args: tuple, kwargs: dict, output: Any
+        self, layer: int, block: torch.nn.Module, args: tuple, kwargs: dict, output: Any
     ) -> None:
         """With the masks and positions of this pass: without them rotary models go wrong."""
         self.resid_post[layer] = _first(output)
@@ -103,7 +103,7 @@ class CleanPass:
             plain.mlp = _WhereRead(plain.mlp, self.n_read)
         self.blocks[layer] = lambda resid: _first(plain(resid, *rest, **named))
 
-    def _keep_fired(self, layer: int, activation: Tensor, hook: HookPoint) -> None:
+    def _keep_fired(self, layer: int, activation: torch.Tensor, hook: HookPoint) -> None:
         chosen = activation[..., self.neurons[layer]]
         self.fired[layer] = chosen * self.edited.unsqueeze(-1)
 
@@ -145,7 +145,7 @@ ENGINES: dict[str, Callable[..., Logits]] = {"hooks": hooks, "resume": resume, "
 
 def every_neuron(
     model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors
-) -> Float[Tensor, "config d_mlp"]:
+) -> Float[torch.Tensor, "config d_mlp"]:
     """A factor for each neuron of the layer: 1 for those that the clean pass does not name."""
     ones = factors.new_ones(len(factors), model.cfg.d_mlp)
     return ones.index_copy(1, clean.neurons[layer], factors)
@@ -153,7 +153,7 @@ def every_neuron(
 
 def written(
     model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors
-) -> Float[Tensor, "config batch pos d_model"]:
+) -> Float[torch.Tensor, "config batch pos d_model"]:
     """What each configuration adds to the residual stream, if nothing follows the MLP."""
     W_out = output_weights(model, layer)[clean.neurons[layer]]
     return added_to_residual(W_out, clean.fired[layer], factors[:, None, None])
@@ -163,7 +163,7 @@ def resume_from(
     model: TransformerBridge,
     clean: CleanPass,
     layer: int,
-    deltas: Float[Tensor, "config batch pos d_model"],
+    deltas: Float[torch.Tensor, "config batch pos d_model"],
 ) -> Logits:
     """Run what follows `layer` on its clean residual stream with these vectors added."""
     resid = (clean.resid_post[layer] + deltas).flatten(0, 1)
@@ -204,7 +204,7 @@ def most_at_once(model: TransformerBridge, clean: CleanPass, engine: str, budget
 def choose_engine(
     model: TransformerBridge,
     batches: Iterable[Batch],
-    neurons: Int[Tensor, "layer k"],
+    neurons: Int[torch.Tensor, "layer k"],
     positions: str,
     layers: Sequence[int],
     factors: Factors,
@@ -276,7 +276,7 @@ def disagreement(
     clean: CleanPass,
     layer: int,
     factors: Factors,
-    answers: Int[Tensor, "batch read"],
+    answers: Int[torch.Tensor, "batch read"],
     engine: str = "resume",
 ) -> str | None:
     """Why an engine cannot stand in for `hooks` here; None if P of each answer is within 1e-4.
@@ -302,19 +302,19 @@ def disagreement(
     return OTHERWISE[engine] if agrees[0] else "even without amplification it answers otherwise"
 
 
-class _WhereRead(nn.Module):
+class _WhereRead(torch.nn.Module):
     """The last block's MLP where it matters: other positions of its output are not read."""
 
-    def __init__(self, mlp: nn.Module, n_read: int) -> None:
+    def __init__(self, mlp: torch.nn.Module, n_read: int) -> None:
         super().__init__()
         self.mlp, self.n_read = mlp, n_read
 
-    def forward(self, *vectors: Float[Tensor, "row pos d_model"]) -> Tensor:
+    def forward(self, *vectors: Float[torch.Tensor, "row pos d_model"]) -> torch.Tensor:
         written = self.mlp(*(each[:, -self.n_read :].contiguous() for each in vectors))
-        return nn.functional.pad(written, (0, 0, vectors[0].shape[1] - self.n_read, 0))
+        return torch.nn.functional.pad(written, (0, 0, vectors[0].shape[1] - self.n_read, 0))
 
 
-def _without_hook_points(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+def _without_hook_points(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
     """The transformers module inside a TransformerLens one, sharing its weights, free of hooks.
 
     Hooks have no work to do after the amplified layer, and cost a fifth of the time. In float64
@@ -336,7 +336,7 @@ def _without_hook_points(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 def _first(output: Any) -> Any:
     """What a block gives is the residual stream, or several things that begin with it."""
-    return output if isinstance(output, Tensor) else output[0]
+    return output if isinstance(output, torch.Tensor) else output[0]
 
 
 def _first_row(value: Any) -> Any:
@@ -349,5 +349,5 @@ def _first_row(value: Any) -> Any:
         return {name: _first_row(part) for name, part in value.items()}
     if isinstance(value, tuple):
         return tuple(_first_row(part) for part in value)
-    shared = isinstance(value, Tensor) and value.ndim > 1 and bool((value == value[:1]).all())
+    shared = isinstance(value, torch.Tensor) and value.ndim > 1 and bool((value == value[:1]).all())
     return value[:1] if shared else value

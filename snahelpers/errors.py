@@ -1,9 +1,15 @@
 """The errors a learner meets. Each message names the value, what was expected, what to do."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Annotated
+
+import numpy as np
+from beartype import BeartypeConf, BeartypeViolationVerbosity, FrozenDict, beartype
+from beartype.vale import Is
 
 MOST_LISTED = 50  # of the problems of a file
+Seed = Annotated[int, Is[lambda seed: seed >= 0]]  # of what is drawn by chance
 
 
 class SNAError(ValueError):
@@ -22,13 +28,46 @@ class SilentEditError(SNAError):
     """An amplification was in place, a forward pass ran, and nothing was amplified."""
 
 
+# A function or class that refuses arguments of other types than it names, with a sentence.
+checked = beartype(
+    conf=BeartypeConf(
+        violation_param_type=DataError,
+        violation_verbosity=BeartypeViolationVerbosity.MINIMAL,
+        is_color=False,
+        hint_overrides=FrozenDict(
+            {
+                int: int | np.integer,
+                float: float | int | np.floating | np.integer,
+                # Arrays, sets and Series too, if they are of several; each item is checked on use.
+                Collection[str]: Annotated[Collection, Is[lambda v: getattr(v, "ndim", 1) > 0]],
+                **dict.fromkeys(
+                    (Collection[int], Collection[float]),
+                    Annotated[
+                        Collection,
+                        Is[lambda v: getattr(v, "ndim", 1) > 0 and not isinstance(v, str)],
+                    ],
+                ),
+            }
+        ),
+    )
+)
+
+
+def listed(values: object) -> list:
+    """Several things as a list, whatever they came in: an array, a Series, a set in order, one."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [values]
+    return sorted(values) if isinstance(values, set) else list(values)
+
+
 def refuse(problems: Sequence[str], told: str) -> None:
     """Raise DataError with all problems at once, if there is one; `told` introduces several."""
     if problems:
-        listed = [f"- {problem}" for problem in problems[:MOST_LISTED]]
+        lines = [f"- {problem}" for problem in problems[:MOST_LISTED]]
         if len(problems) > MOST_LISTED:
-            listed.append(f"- … and {len(problems) - MOST_LISTED} more")
-        raise DataError(problems[0] if len(problems) == 1 else "\n".join([told, *listed]))
+            lines.append(f"- … and {len(problems) - MOST_LISTED} more")
+        raise DataError(problems[0] if len(problems) == 1 else "\n".join([told, *lines]))
 
 
 def check_range(what: str, value: int, low: int, high: int) -> None:

@@ -1,15 +1,23 @@
-"""What every function over frames needs: checks, the `select` rows, tasks from their examples."""
+"""What every function over frames needs: columns, checks, `select` rows, tasks from examples."""
 
 import numpy as np
 import pandas as pd
 
-from snahelpers.columns import KEYS, OUTCOMES, TASK
-from snahelpers.errors import DataError
+from snahelpers.errors import DataError, checked
 
+# The columns of a sweep's table.
+SPLITS = ("select", "test")
+TASK, CONFIGURATION = ["model", "method", "task"], ["layer", "n_neurons", "multiplier"]
+KEYS = ["model", "task", "domain", "difficulty", "split", "method", *CONFIGURATION]
+OUTCOMES = [
+    *("p_base", "p_post", "pct_improvement", "delta_logodds"),
+    *("rank_base", "rank_post", "entropy_base", "entropy_post"),
+]
 # In the frame's order, missing labels included, also where labels are pandas' categories.
 GROUPS = {"sort": False, "observed": True, "dropna": False}
 
 
+@checked
 def task_level(frame: pd.DataFrame) -> pd.DataFrame:
     """One row a configuration from one row an example: means, and % of the mean P (section 3.4).
 

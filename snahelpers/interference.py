@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import Amplification, amplify
-from snahelpers.errors import DataError, check_range
+from snahelpers.errors import DataError, Seed, checked
 from snahelpers.frames import GROUPS, select_rows
 from snahelpers.neurons import draw_of, matched_neurons, mean_activations, output_norms
 from snahelpers.scoring import measure, token_losses
@@ -26,6 +25,7 @@ NEUTRAL = "neutral"  # the domain of texts that ask for nothing
 KEYS, OUTCOMES = ["domain", "task", "example"], ["p", "logodds", "rank", "entropy", "loss"]
 
 
+@checked
 def best_configurations(frame: pd.DataFrame) -> pd.DataFrame:
     """For each domain the swept configuration with the highest `select` Δlog-odds over its tasks.
 
@@ -43,7 +43,7 @@ def best_configurations(frame: pd.DataFrame) -> pd.DataFrame:
 
 def domain_means(
     model: TransformerBridge, tasks: Iterable[Task], neutral: Sequence[str]
-) -> dict[str, Float[Tensor, "layer d_mlp"]]:
+) -> dict[str, Float[torch.Tensor, "layer d_mlp"]]:
     """`mean_activations` over the select prompts of each domain's tasks, and over neutral text."""
     prompts: dict[str, list[str]] = {}
     for task in tasks:
@@ -54,6 +54,7 @@ def domain_means(
     }
 
 
+@checked
 def answers(
     model: TransformerBridge, tasks: Iterable[Task], texts: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -88,6 +89,7 @@ def answers(
     return pd.concat(parts, ignore_index=True).reindex(columns=[*KEYS, *OUTCOMES, "weight"])
 
 
+@checked
 def side_effects(
     model: TransformerBridge,
     tasks: Iterable[Task],
@@ -117,12 +119,13 @@ def side_effects(
     return after.assign(**(after[OUTCOMES] - before[OUTCOMES]))
 
 
+@checked
 def effects(
     changes: pd.DataFrame,
     by: str | Sequence[str] = "domain",
     *,
     n_resamples: int = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Mean changes with 95 % bootstrap intervals over prompts, drawn anew within each task.
 
@@ -136,7 +139,6 @@ def effects(
         DataError: there are no rows.
         SNAError: n_resamples is below 1.
     """
-    check_range("n_resamples", n_resamples, 1, 10**6)
     if not len(changes):
         raise DataError("There are no changes to take the mean of: measure side_effects first.")
     by, rng, rows = [by] if isinstance(by, str) else list(by), np.random.default_rng(seed), []
@@ -159,7 +161,7 @@ def _mean_change(*tasks: np.ndarray) -> np.ndarray:
 def matched(
     model: TransformerBridge,
     amplification: Amplification,
-    means: Float[Tensor, "layer d_mlp"],
+    means: Float[torch.Tensor, "layer d_mlp"],
     seed: int,
 ) -> Amplification:
     """The same amplification of random other neurons that write as much where `means` are from."""
@@ -169,12 +171,13 @@ def matched(
     return replace(amplification, neurons=matched_neurons(chosen, sizes, draw))
 
 
+@checked
 def matched_effects(
     model: TransformerBridge,
     tasks: Iterable[Task],
     texts: Sequence[str],
     amplification: Amplification,
-    means: Mapping[str, Float[Tensor, "layer d_mlp"]],
+    means: Mapping[str, Float[torch.Tensor, "layer d_mlp"]],
     draws: Iterable[int],
     before: pd.DataFrame,
 ) -> pd.DataFrame:

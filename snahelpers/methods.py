@@ -6,18 +6,15 @@ tries. Both are plain functions.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
 from scipy.optimize import brentq
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.amplification import check_positions
 from snahelpers.engines import (
     ENGINES,
     CleanPass,
@@ -45,13 +42,11 @@ from snahelpers.neurons import (
 from snahelpers.scoring import log_odds, precise
 from snahelpers.tasks import Batch, Task, answer_batches, load_neutral, text_batches
 
-Neurons = Int[Tensor, "layer k"]
+Neurons = Int[torch.Tensor, "layer k"]
 # What the model answers, after this clean pass, under these of the configurations.
 Answer = Callable[[CleanPass, slice], Logits]
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; confidences beyond these have no better match
 STEPS, FIRST_STEP = 10, 0.5  # of learning; in units of how far a factor may go
-# What was read from a model and proven on it, while it lives: the next sweep begins at once.
-KEPT: WeakKeyDictionary[TransformerBridge, dict] = WeakKeyDictionary()
 
 
 class Readings:
@@ -65,8 +60,8 @@ class Readings:
         positions: "all" or "last": where to score and to amplify.
 
     Attributes:
-        activations: `mean_activations` of texts, which are given as a tuple.
-        residuals: `mean_residuals` of them.
+        fingerprint: Of the model.
+        hooked: Whether hooks were on it.
         kept: What is known of the model with these weights; forgotten where hooks are on.
 
     Raises:
@@ -75,30 +70,28 @@ class Readings:
     """
 
     def __init__(
-        self, model: TransformerBridge, neutral: Sequence[str] | None, positions: str
+        self, model: TransformerBridge, neutral: Collection[str] | None, positions: str
     ) -> None:
-        check_positions(positions)
         neutral = load_neutral() if neutral is None else neutral
         list(text_batches(model, neutral))  # raises if a text cannot run
         self.model, self.positions, self.neutral = model, positions, tuple(neutral)
-        self.activations = partial(self._read, "activations", mean_activations)
-        self.residuals = partial(self._read, "residuals", mean_residuals)
-        self.kept: dict = {}
-        if not any(point.fwd_hooks for point in model.hook_dict.values()):
-            weights = fingerprint(model)["weights"]
-            if weights not in KEPT.get(model, {}):
-                KEPT[model] = {weights: self.kept}
-            self.kept = KEPT[model][weights]
+        self.fingerprint = fingerprint(model)
+        self.hooked = any(point.fwd_hooks for point in model.hook_dict.values())
+        weights = self.fingerprint["weights"]
+        if weights not in getattr(model, "kept", {}):
+            model.kept = {weights: {}}  # by the model, so that the next sweep begins at once
+        self.kept: dict = {} if self.hooked else model.kept[weights]
 
-    def _read(self, name: str, read: Callable, texts: tuple[str, ...]) -> Tensor:
-        key = name, texts, self.positions
+    def of(self, read: Callable, texts: tuple[str, ...]) -> torch.Tensor:
+        """What `read` (such as `mean_activations`) gives for these texts; read once."""
+        key = read.__name__, texts, self.positions
         if key not in self.kept:
             self.kept[key] = read(self.model, texts, positions=self.positions)
         return self.kept[key]
 
-    def difference(self, means: Callable, task: Task) -> Float[Tensor, "layer width"]:
+    def difference(self, read: Callable, task: Task) -> Float[torch.Tensor, "layer width"]:
         """On the task's "select" prompts less on neutral text (the paper's section 3.1)."""
-        return means(select_prompts(task)) - means(self.neutral)
+        return self.of(read, select_prompts(task)) - self.of(read, self.neutral)
 
 
 def select_prompts(task: Task) -> tuple[str, ...]:
@@ -179,27 +172,27 @@ class Prepared:
         return [self.clean_pass(batch) for batch in batches]
 
     def select_mean(
-        self, number: Callable[[CleanPass, slice], Float[Tensor, "config batch"]]
-    ) -> Float[Tensor, " config"]:
+        self, number: Callable[[CleanPass, slice], Float[torch.Tensor, "config batch"]]
+    ) -> Float[torch.Tensor, " config"]:
         """The mean of a number over "select" prompts, on the CPU."""
         groups = [
             torch.cat([number(clean, rows) for rows in self.chunks(clean)]) for clean in self.select
         ]
         return torch.cat(groups, dim=1).mean(dim=1).cpu()
 
-    def lengths(self, layer: int, factors: Factors) -> Float[Tensor, " config"]:
+    def lengths(self, layer: int, factors: Factors) -> Float[torch.Tensor, " config"]:
         """How long the vectors are that scaled neurons add: means over edited positions."""
 
-        def length(clean: CleanPass, rows: slice) -> Float[Tensor, "config batch"]:
+        def length(clean: CleanPass, rows: slice) -> Float[torch.Tensor, "config batch"]:
             norms = precise(self._added(clean, layer, factors[rows])).norm(dim=-1)
             return (norms * clean.edited).sum(-1) / clean.edited.sum(-1)
 
         return self.select_mean(length)
 
-    def _added(self, clean: CleanPass, layer: int, factors: Factors) -> Tensor:
+    def _added(self, clean: CleanPass, layer: int, factors: Factors) -> torch.Tensor:
         if self.engine == "resume":
             return written(self.model, clean, layer, factors)
-        seen: list[Tensor] = []  # something follows the MLP, so look at what leaves the block
+        seen: list[torch.Tensor] = []  # something follows the MLP, so look at what leaves the block
         site = self.model.blocks[layer].hook_resid_post.name
         with self.model.hooks([(site, lambda resid, hook: seen.append(resid))]):
             batched(self.model, clean, layer, factors)
@@ -211,7 +204,7 @@ class Prepared:
 
 def highest(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
     """The paper's choice (section 3.1): the largest difference to neutral text."""
-    return _tops(readings.difference(readings.activations, task), k)
+    return _tops(readings.difference(mean_activations, task), k)
 
 
 def lowest(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
@@ -219,7 +212,7 @@ def lowest(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
 
     In a gated MLP, whose neurons have no sign, it is a mirror of `highest` and no control.
     """
-    return _tops(-readings.difference(readings.activations, task), k)
+    return _tops(-readings.difference(mean_activations, task), k)
 
 
 def most_different(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
@@ -228,7 +221,7 @@ def most_different(readings: Readings, task: Task, k: int, seed: int) -> Neurons
     A gated MLP's neurons have no sign: negating a neuron's `up` row and its output leaves the model
     as it is and turns the difference round. This choice is the same for both; the paper's is not.
     """
-    return _tops(readings.difference(readings.activations, task).abs(), k)
+    return _tops(readings.difference(mean_activations, task).abs(), k)
 
 
 def by_chance(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
@@ -242,7 +235,7 @@ def by_chance(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
 def matched(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
     """For each of the paper's neurons another one that is as loud, by chance."""
     chosen = highest(readings, task, k, seed)
-    sizes = readings.activations(select_prompts(task)).abs() * output_norms(readings.model)
+    sizes = readings.of(mean_activations, select_prompts(task)).abs() * output_norms(readings.model)
     return torch.stack(
         [matched_neurons(chosen[i], sizes[i], draw_of(i, seed)) for i in range(len(chosen))]
     )
@@ -260,7 +253,7 @@ def highest_and_matched(readings: Readings, task: Task, k: int, seed: int) -> Ne
     return torch.cat(pair, dim=1)
 
 
-def _tops(scores: Float[Tensor, "layer d_mlp"], k: int) -> Neurons:
+def _tops(scores: Float[torch.Tensor, "layer d_mlp"], k: int) -> Neurons:
     return torch.stack([top_neurons(scores, layer, k) for layer in range(len(scores))])
 
 
@@ -293,7 +286,7 @@ def steering(prepared: Prepared, layer: int) -> Answer:
     below 1.
     """
     model, readings = prepared.model, prepared.readings
-    direction = readings.difference(readings.residuals, prepared.task)[layer]
+    direction = readings.difference(mean_residuals, prepared.task)[layer]
     if not direction.norm() > 0:
         raise DataError(
             f"The steering vector of {prepared.task.name} at layer {layer} is {direction.norm()} "
@@ -342,12 +335,12 @@ def _scaled_by(prepared: Prepared, layer: int, factors: Factors) -> Answer:
     return lambda clean, rows: prepared.scaled(clean, layer, factors[rows])
 
 
-def confidence(logits: Float[Tensor, "*rows vocab"]) -> Float[Tensor, "*rows"]:
+def confidence(logits: Float[torch.Tensor, "*rows vocab"]) -> Float[torch.Tensor, "*rows"]:
     """The log-probability of the likeliest token, in nats."""
     return precise(logits).log_softmax(dim=-1).amax(dim=-1)
 
 
-def fit_temperature(logits: Float[Tensor, "batch vocab"], wanted: float) -> float:
+def fit_temperature(logits: Float[torch.Tensor, "batch vocab"], wanted: float) -> float:
     """The temperature at which the mean confidence is `wanted`, or the nearest that is tried."""
 
     def reached(log_temperature: float) -> float:
@@ -359,7 +352,7 @@ def fit_temperature(logits: Float[Tensor, "batch vocab"], wanted: float) -> floa
 
 
 def learn_factors(
-    groups: Sequence[tuple[Int[Tensor, "batch read"], Callable[[Factors], Logits]]],
+    groups: Sequence[tuple[Int[torch.Tensor, "batch read"], Callable[[Factors], Logits]]],
     reach: Factors,
 ) -> Factors:
     """Factors that raise mean log-odds, each configuration's learned by itself from 1.

@@ -12,7 +12,7 @@ from transformers.activations import NewGELUActivation
 
 from snahelpers.amplification import check_neuron_sites, neuron_site, output_weights
 from snahelpers.checkpoints import DEFAULT_MODEL, answer_key, locate, planted_folder, quiet
-from snahelpers.errors import ModelError, check_number
+from snahelpers.errors import ModelError, check_number, checked
 
 # Buffers that older files of GPT-2 and Pythia carry: masks and positions, no weights.
 HARMLESS = ("attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias", "inv_freq")
@@ -50,7 +50,7 @@ def load_model(
     dtype = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise ModelError("dtype is no floating-point type: use torch.float32, for example.")
-    if str(device or "").startswith("cuda") and not torch.cuda.is_available():
+    if str(device).startswith("cuda") and not torch.cuda.is_available():
         raise ModelError(f"There is no CUDA GPU here for device={str(device)!r}: leave device out.")
     name = str(name or os.environ.get("SNA_MODEL") or DEFAULT_MODEL)
     folder = locate(name)
@@ -65,6 +65,11 @@ def load_model(
         model.cfg.d_mlp = len(output_weights(model, 0))  # not always what TransformerLens guesses
         _check_answers(model)
         check_neuron_sites(model)
+    model.loaded_by = (  # for other processes
+        load_model,
+        dict(name=name, device=device, dtype=dtype),
+        fingerprint(model)["weights"],
+    )
     return model
 
 
@@ -116,6 +121,7 @@ def _check_answers(model: TransformerBridge) -> None:
         )
 
 
+@checked
 def load_dimmed(factor: float, base: str = DEFAULT_MODEL) -> TransformerBridge:
     """A model with planted facts (`load_tasks("planted")`), their neurons' outputs times `factor`.
 
@@ -141,6 +147,7 @@ def load_dimmed(factor: float, base: str = DEFAULT_MODEL) -> TransformerBridge:
         getattr(mlp, "in").weight[neurons] = patch["up_rows"].to(mlp.gate.weight)
         output_weights(model, layer)[neurons] = factor * patch["down_columns"].T.to(mlp.gate.weight)
     model.cfg.model_name = f"{folder.name} × {factor:g}"
+    model.loaded_by = load_dimmed, dict(factor=factor, base=base), fingerprint(model)["weights"]
     return model
 
 

@@ -4,34 +4,34 @@ Differential activation analysis is the paper's section 3.1. Activations, scores
 tensors on the CPU, the first two in float32 (float64 for a float64 model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Literal
 
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import (
-    check_positions,
+    as_indices,
     chosen_positions,
     is_bos,
     neuron_site,
     output_weights,
     scale_neurons,
 )
-from snahelpers.errors import DataError, SNAError, check_range
+from snahelpers.errors import DataError, Seed, SNAError, check_range, checked
 from snahelpers.scoring import log_odds, precise
 from snahelpers.tasks import Task, answer_batches, text_batches
 
 NEAREST = 10  # how many candidates of similar size a matched neuron is drawn from
 
 
+@checked
 def activations(
-    model: TransformerBridge, texts: Sequence[str], *, positions: Literal["all", "last"] = "all"
-) -> Float[Tensor, "text layer d_mlp"]:
+    model: TransformerBridge, texts: Collection[str], *, positions: Literal["all", "last"] = "all"
+) -> Float[torch.Tensor, "text layer d_mlp"]:
     """How strongly every neuron fires on every text.
 
     Args:
@@ -48,28 +48,31 @@ def activations(
     return _pooled(model, texts, sites, model.cfg.d_mlp, positions)
 
 
+@checked
 def mean_activations(
-    model: TransformerBridge, texts: Sequence[str], *, positions: Literal["all", "last"] = "all"
-) -> Float[Tensor, "layer d_mlp"]:
+    model: TransformerBridge, texts: Collection[str], *, positions: Literal["all", "last"] = "all"
+) -> Float[torch.Tensor, "layer d_mlp"]:
     """The mean of `activations` over the texts: a long text counts as much as a short one."""
     return activations(model, texts, positions=positions).mean(dim=0)
 
 
+@checked
 def mean_residuals(
-    model: TransformerBridge, texts: Sequence[str], *, positions: Literal["all", "last"] = "all"
-) -> Float[Tensor, "layer d_model"]:
+    model: TransformerBridge, texts: Collection[str], *, positions: Literal["all", "last"] = "all"
+) -> Float[torch.Tensor, "layer d_model"]:
     """The mean residual stream after every layer, pooled as `mean_activations` pools neurons."""
     sites = [block.hook_resid_post.name for block in model.blocks]
     return _pooled(model, texts, sites, model.cfg.d_model, positions).mean(dim=0)
 
 
+@checked
 def differential_activation(
     model: TransformerBridge,
-    texts: Sequence[str],
-    neutral: Sequence[str],
+    texts: Collection[str],
+    neutral: Collection[str],
     *,
     positions: Literal["all", "last"] = "all",
-) -> Float[Tensor, "layer d_mlp"]:
+) -> Float[torch.Tensor, "layer d_mlp"]:
     """Mean activation on `texts` less mean activation on `neutral` (the paper's section 3.1).
 
     A large positive score means that a neuron fires more on the task than on ordinary text. It
@@ -84,15 +87,16 @@ def differential_activation(
     return task_means - mean_activations(model, neutral, positions=positions)
 
 
-def output_norms(model: TransformerBridge) -> Float[Tensor, "layer d_mlp"]:
+def output_norms(model: TransformerBridge) -> Float[torch.Tensor, "layer d_mlp"]:
     """How long the vector is that each neuron adds to the residual stream when it fires by 1."""
     norms = [output_weights(model, layer).norm(dim=-1) for layer in range(model.cfg.n_layers)]
     return precise(torch.stack(norms)).cpu()
 
 
+@checked
 def attributions(
     model: TransformerBridge, task: Task, *, positions: Literal["all", "last"] = "all"
-) -> Float[Tensor, "layer d_mlp"]:
+) -> Float[torch.Tensor, "layer d_mlp"]:
     """Gradient × activation: how fast the targets' log-odds rise as a neuron is amplified.
 
     Exactly the derivative of mean log-odds by the neuron's multiplier, where that is 1: summed over
@@ -112,7 +116,6 @@ def attributions(
         DataError: no examples, or some that cannot be asked of this model (all of them are named).
         SNAError: `positions` is something else.
     """
-    check_positions(positions)
     dtype = torch.promote_types(model.cfg.dtype, torch.float32)
     total = torch.zeros(model.cfg.n_layers, model.cfg.d_mlp, dtype=dtype)
     for _, tokens, answers in answer_batches(model, task.examples):
@@ -129,8 +132,9 @@ def attributions(
     return total / len(task)
 
 
+@checked
 def max_activating_contexts(
-    model: TransformerBridge, texts: Sequence[str], *, layer: int, neuron: int, k: int = 8
+    model: TransformerBridge, texts: Collection[str], *, layer: int, neuron: int, k: int = 8
 ) -> pd.DataFrame:
     """Where one neuron fires hardest: the k texts with its largest activation on any token.
 
@@ -153,17 +157,18 @@ def max_activating_contexts(
             before = model.to_string(ids[:place][~is_bos(model, ids[:place])])
             rows.append((f"{before}«{model.to_string(ids[place : place + 1])}»", value))
     table = pd.DataFrame(rows, columns=["context", "activation"])
-    return table.nlargest(k, "activation").reset_index(drop=True)
+    return table.nlargest(int(k), "activation").reset_index(drop=True)
 
 
+@checked
 def top_neurons(
-    scores: Float[Tensor, "layer d_mlp"],
+    scores: Float[torch.Tensor, "layer d_mlp"],
     layer: int,
     k: int,
     *,
     require_positive: bool = False,
-    task_means: Float[Tensor, "layer d_mlp"] | None = None,
-) -> Int[Tensor, " k"]:
+    task_means: Float[torch.Tensor, "layer d_mlp"] | None = None,
+) -> Int[torch.Tensor, " k"]:
     """The k neurons of `layer` with the highest scores, best first; of equals the lower index.
 
     Args:
@@ -185,7 +190,7 @@ def top_neurons(
     if not row.isfinite().all():
         raise SNAError(f"The scores of layer {layer} are not all finite, so none is the highest.")
     if require_positive:
-        if task_means is None:
+        if task_means is None or task_means.shape != scores.shape:
             raise SNAError(
                 "require_positive needs task_means: pass mean_activations(model, texts)."
             )
@@ -198,7 +203,8 @@ def top_neurons(
     return row.sort(descending=True, stable=True).indices[:k]
 
 
-def loudest_layer(scores: Float[Tensor, "layer d_mlp"], k: int) -> int:
+@checked
+def loudest_layer(scores: Float[torch.Tensor, "layer d_mlp"], k: int) -> int:
     """The layer whose k highest scores have the largest mean.
 
     A guess at where a task lives, and a fragile one: scores spread differently in every layer.
@@ -210,39 +216,43 @@ def loudest_layer(scores: Float[Tensor, "layer d_mlp"], k: int) -> int:
     return int(torch.stack(tops).argmax())
 
 
+@checked
 def less_negative(
-    task_means: Float[Tensor, "layer d_mlp"],
-    scores: Float[Tensor, "layer d_mlp"],
+    task_means: Float[torch.Tensor, "layer d_mlp"],
+    scores: Float[torch.Tensor, "layer d_mlp"],
     layer: int,
-    neurons: Int[Tensor, " k"],
-) -> Bool[Tensor, " k"]:
+    neurons: Int[torch.Tensor, " k"],
+) -> Bool[torch.Tensor, " k"]:
     """Which of these neurons score above zero although their mean on the task is below zero.
 
     GELU lets activations be slightly negative. Such a neuron is only *less negative* on the task,
     and multiplying it pushes it further down, away from what the score rewarded.
     """
+    check_range("layer", layer, 0, len(scores) - 1)
     return (scores[layer, neurons] > 0) & (task_means[layer, neurons] < 0)
 
 
+@checked
 def random_neurons(
-    d_mlp: int, k: int, seed: int, exclude: Sequence[int] | Int[Tensor, " n"] = ()
-) -> Int[Tensor, " k"]:
+    d_mlp: int, k: int, seed: Seed, exclude: Collection[int] | Int[torch.Tensor, " n"] = ()
+) -> Int[torch.Tensor, " k"]:
     """K different neurons by chance, the same for the same seed on every device; a control.
 
     Raises:
         SNAError: fewer than k neurons are left after `exclude`.
     """
-    allowed = torch.ones(d_mlp, dtype=torch.bool)
-    allowed[torch.as_tensor(exclude, dtype=torch.long)] = False
-    candidates = allowed.nonzero().flatten()
+    check_range("d_mlp", d_mlp, 1, 10**7)
+    left_out = set(as_indices(exclude))
+    candidates = torch.tensor([neuron for neuron in range(d_mlp) if neuron not in left_out])
     check_range("the number of neurons", k, 1, len(candidates))
-    order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(int(seed)))
     return candidates[order[:k]]
 
 
+@checked
 def matched_neurons(
-    neurons: Int[Tensor, " k"], sizes: Float[Tensor, " d_mlp"], seed: int
-) -> Int[Tensor, " k"]:
+    neurons: Int[torch.Tensor, " k"], sizes: Float[torch.Tensor, " d_mlp"], seed: Seed
+) -> Int[torch.Tensor, " k"]:
     """For each neuron another one of about its size, by chance: same push, no choice by task.
 
     Neurons that a task excites are also loud, and loud neurons move any answer. A fair control
@@ -257,7 +267,7 @@ def matched_neurons(
         SNAError: the layer has too few other neurons.
     """
     check_range("the number of neurons to match", len(neurons), 1, len(sizes) // 2)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     free = torch.ones(len(sizes), dtype=torch.bool)
     free[neurons] = False
     drawn = []
@@ -276,10 +286,13 @@ def draw_of(layer: int, seed: int) -> int:
 
 @torch.no_grad()
 def _pooled(
-    model: TransformerBridge, texts: Sequence[str], sites: Sequence[str], width: int, positions: str
-) -> Float[Tensor, "text site width"]:
+    model: TransformerBridge,
+    texts: Collection[str],
+    sites: Sequence[str],
+    width: int,
+    positions: str,
+) -> Float[torch.Tensor, "text site width"]:
     """What every text shows at each site, as the mean over the chosen positions."""
-    check_positions(positions)
     dtype = torch.promote_types(model.cfg.dtype, torch.float32)
     pooled = torch.empty(len(texts), len(sites), width, dtype=dtype)
     for places, tokens, _ in text_batches(model, texts):

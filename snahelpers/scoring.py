@@ -3,22 +3,22 @@
 Probabilities, log-odds (natural logarithm), ranks and entropy, one row an example.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import Amplification, amplify, reading
-from snahelpers.errors import DataError, SNAError, check_range
-from snahelpers.tasks import Task, answer_batches, answer_tokens, text_batches
+from snahelpers.errors import DataError, SNAError, check_range, checked, listed
+from snahelpers.tasks import Task, answer_batches, answer_tokens, as_texts, text_batches
 
 
 def score(
-    logits: Float[Tensor, "*config batch read vocab"], answers: Int[Tensor, "batch read"]
-) -> dict[str, Float[Tensor, "*config batch"]]:
+    logits: Float[torch.Tensor, "*config batch read vocab"],
+    answers: Int[torch.Tensor, "batch read"],
+) -> dict[str, Float[torch.Tensor, "*config batch"]]:
     """How good each answer is, from the logits at the positions at which its tokens are read.
 
     An answer's probability is the product of its tokens', each given those before it.
@@ -44,16 +44,18 @@ def score(
 
 
 def log_p(
-    logits: Float[Tensor, "*config batch read vocab"], answers: Int[Tensor, "batch read"]
-) -> Float[Tensor, "*config batch"]:
+    logits: Float[torch.Tensor, "*config batch read vocab"],
+    answers: Int[torch.Tensor, "batch read"],
+) -> Float[torch.Tensor, "*config batch"]:
     """The logarithm of the answers' probability alone: it does not underflow."""
     logp = precise(logits).log_softmax(dim=-1)
     return logp.gather(-1, _at(answers, logp)).sum(dim=(-2, -1))
 
 
 def log_odds(
-    logits: Float[Tensor, "*config batch read vocab"], answers: Int[Tensor, "batch read"]
-) -> Float[Tensor, "*config batch"]:
+    logits: Float[torch.Tensor, "*config batch read vocab"],
+    answers: Int[torch.Tensor, "batch read"],
+) -> Float[torch.Tensor, "*config batch"]:
     """The answers' log-odds alone, as from `score`, for gradients; of log-probabilities too.
 
     log(1 - p) comes from the other tokens: the answer is missed at its first token, or at its
@@ -71,25 +73,28 @@ def log_odds(
     return each.sum(dim=-1) - (before + missed).logsumexp(dim=-1)
 
 
-def _at(answers: Int[Tensor, "batch read"], logits: Tensor) -> Int[Tensor, "*config batch read 1"]:
+def _at(
+    answers: Int[torch.Tensor, "batch read"], logits: torch.Tensor
+) -> Int[torch.Tensor, "*config batch read 1"]:
     return answers.expand(logits.shape[:-1]).unsqueeze(-1)
 
 
-def precise(logits: Tensor) -> Tensor:
+def precise(logits: torch.Tensor) -> torch.Tensor:
     """At least float32: probabilities in half precision have two or three digits."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 @torch.no_grad()
 def read_logits(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], n_read: int = 1
-) -> Float[Tensor, "batch read vocab"]:
+    model: TransformerBridge, tokens: Int[torch.Tensor, "batch pos"], n_read: int = 1
+) -> Float[torch.Tensor, "batch read vocab"]:
     """The logits at the last `n_read` positions, of one forward pass of the model as it is now."""
     with reading(n_read):
         # A copy: a view would keep the logits of every position.
         return model(tokens, use_cache=False)[:, -n_read:].clone()
 
 
+@checked
 def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
     """How the model answers every example of a task (the paper's section 3.4, baseline included).
 
@@ -123,6 +128,7 @@ def measure(model: TransformerBridge, task: Task) -> pd.DataFrame:
     return frame
 
 
+@checked
 def next_token_change(
     model: TransformerBridge,
     prompt: str,
@@ -157,8 +163,8 @@ def next_token_change(
 
 def likeliest_tokens(
     model: TransformerBridge,
-    before: Float[Tensor, " vocab"],
-    after: Float[Tensor, " vocab"],
+    before: Float[torch.Tensor, " vocab"],
+    after: Float[torch.Tensor, " vocab"],
     *,
     always: int | None = None,
     k: int = 10,
@@ -177,17 +183,18 @@ def likeliest_tokens(
 
 @torch.no_grad()
 def token_losses(
-    model: TransformerBridge, tokens: Int[Tensor, "batch pos"]
-) -> Float[Tensor, "batch pos-1"]:
+    model: TransformerBridge, tokens: Int[torch.Tensor, "batch pos"]
+) -> Float[torch.Tensor, "batch pos-1"]:
     """How surprising each token is after those before it, in nats; the first is not predicted."""
     return model.loss_fn(precise(model(tokens)), tokens, per_token=True)
 
 
+@checked
 def write(
     model: TransformerBridge,
-    prompts: Sequence[str],
+    prompts: Collection[str],
     *amplifications: Amplification,
-    lengths: Sequence[int] = (24,),
+    lengths: Collection[int] = (24,),
 ) -> pd.DataFrame:
     """Greedy continuations under amplification, judged by the model without it.
 
@@ -205,7 +212,8 @@ def write(
         DataError: a prompt is empty or too long.
         SNAError: a length is below 1, or prompt and text do not fit the model's context.
     """
-    rows = []
+    prompts, lengths, rows = as_texts(prompts), listed(lengths), []
+    check_range("the number of lengths", len(lengths), 1, 1000)
     for places, tokens, _ in text_batches(model, prompts):
         start = tokens.shape[1]
         for length in lengths:

@@ -9,7 +9,7 @@ positive, then k for negative.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,14 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from scipy.stats import binomtest
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.engines import ENGINES, CleanPass, choose_engine
-from snahelpers.errors import DataError, check_range
+from snahelpers.errors import DataError, check_range, checked
 from snahelpers.files import read_table
 from snahelpers.neurons import differential_activation, top_neurons
 from snahelpers.scoring import log_p, read_logits
-from snahelpers.tasks import Batch, Example, answer_batches, load_reviews
+from snahelpers.tasks import Batch, Example, answer_batches, as_texts, load_reviews
 from snahelpers.zones import zone
 
 LABELS = ("positive", "negative")
@@ -36,24 +35,27 @@ ARMS = ("positive", "negative", "both")
 HUB_NAME, OWN = "stanfordnlp/sst2", "reviews"
 N_SCORED, SEED = 200, 42  # the paper's section 6.1
 SENTENCE_COLUMNS, LABEL_COLUMNS = ("sentence", "text", "review"), ("label", "sentiment")
-VALUES = {"1": "positive", "0": "negative", "positive": "positive", "negative": "negative"}
+VALUES = dict.fromkeys(("1", "1.0", "true", "pos", "positive"), "positive") | dict.fromkeys(
+    ("0", "0.0", "false", "neg", "negative"), "negative"
+)
 FILES = (".tsv", ".csv", ".parquet")
 
 
-def prompts(sentences: Sequence[str]) -> list[str]:
+def prompts(sentences: Collection[str]) -> list[str]:
     """The reviews as the model reads them.
 
     Raises:
         DataError: a review is empty.
     """
-    if not all(sentence.strip() for sentence in sentences):
+    texts = [sentence.strip() for sentence in as_texts(sentences)]
+    if not all(texts):
         raise DataError("A review is empty: give it at least one word.")
-    return [PROMPT.format(sentence.strip()) for sentence in sentences]
+    return [PROMPT.format(text) for text in texts]
 
 
 def label_batches(
-    model: TransformerBridge, sentences: Sequence[str]
-) -> Iterator[tuple[Batch, dict[int, Int[Tensor, "batch read"]]]]:
+    model: TransformerBridge, sentences: Collection[str]
+) -> Iterator[tuple[Batch, dict[int, Int[torch.Tensor, "batch read"]]]]:
     """The reviews in batches, each with the labels' tokens that are read after one pass of it.
 
     Labels of one token are read after the same pass; of several, each is fed and read by itself.
@@ -74,8 +76,9 @@ def label_batches(
             yield from ((batch, {i: read[i]}) for i, batch in enumerate(batches))
 
 
+@checked
 def classify(
-    model: TransformerBridge, sentences: Sequence[str], *, bias: float = 0.0
+    model: TransformerBridge, sentences: Collection[str], *, bias: float = 0.0
 ) -> pd.DataFrame:
     """What the model says of each review: no label is asked for, so none can leak.
 
@@ -112,6 +115,7 @@ def decide(logit_diff: np.ndarray) -> pd.DataFrame:
     )
 
 
+@checked
 def label_bias(model: TransformerBridge) -> float:
     """How much the model prefers "positive" for reviews without content (arXiv 2102.09690).
 
@@ -120,7 +124,8 @@ def label_bias(model: TransformerBridge) -> float:
     return float(classify(model, CONTENT_FREE).logit_diff.mean())
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+@checked
+def compare(before: pd.DataFrame, after: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
     """Accuracy before and after, by the zone that a review had before.
 
     Args:
@@ -154,26 +159,33 @@ def _change(was: np.ndarray, now: np.ndarray) -> tuple:
     return n, was.mean(), right / n, low, high, 100 * (fixed - broken) / n, fixed, broken, p
 
 
-def contrast(model: TransformerBridge, reviews: pd.DataFrame) -> Float[Tensor, "layer d_mlp"]:
+@checked
+def contrast(model: TransformerBridge, reviews: pd.DataFrame) -> Float[torch.Tensor, "layer d_mlp"]:
     """Mean activation on positive less that on negative reviews, of the "select" half only."""
     select = reviews[reviews.split == "select"].groupby("label").sentence
     texts = [prompts(list(select.get_group(label))) for label in LABELS]
     return differential_activation(model, *texts)
 
 
-def pairs(scores: Float[Tensor, "layer d_mlp"], k: int = 10) -> Int[Tensor, "layer pair"]:
+@checked
+def pairs(
+    scores: Float[torch.Tensor, "layer d_mlp"], k: int = 10
+) -> Int[torch.Tensor, "layer pair"]:
     """The k highest and then the k lowest scores of every layer, most extreme first.
 
     Raises:
         SNAError: the two would overlap.
     """
     check_range("the number of neurons in each of two tails", k, 1, scores.shape[1] // 2)
-    layers = range(len(scores))
-    tails = [(top_neurons(scores, i, k), top_neurons(-scores, i, k)) for i in layers]
+    tails = [
+        (top_neurons(scores, layer, k), top_neurons(-scores, layer, k))
+        for layer in range(len(scores))
+    ]
     return torch.stack([torch.cat(both) for both in tails])
 
 
-def arms(pairs: Int[Tensor, "layer pair"], layer: int) -> dict[str, Int[Tensor, " n"]]:
+@checked
+def arms(pairs: Int[torch.Tensor, "layer pair"], layer: int) -> dict[str, Int[torch.Tensor, " n"]]:
     """The three sets of one layer, by name.
 
     Raises:
@@ -183,13 +195,14 @@ def arms(pairs: Int[Tensor, "layer pair"], layer: int) -> dict[str, Int[Tensor, 
     return dict(zip(ARMS, (*pairs[layer].chunk(2), pairs[layer]), strict=True))
 
 
+@checked
 @torch.no_grad()
 def sweep_arms(
     model: TransformerBridge,
-    sentences: Sequence[str],
-    pairs: Int[Tensor, "layer pair"],
-    layers: Sequence[int],
-    multipliers: Sequence[float],
+    sentences: Collection[str],
+    pairs: Int[torch.Tensor, "layer pair"],
+    layers: Collection[int],
+    multipliers: Collection[float],
 ) -> dict[tuple[str, int, float], pd.DataFrame]:
     """What the model says with each arm of each layer times each multiplier.
 
@@ -224,6 +237,7 @@ def sweep_arms(
     }
 
 
+@checked
 def load_sst2(source: str | Path | None = None) -> pd.DataFrame:
     """The SST-2 validation set, or another set of reviews with two labels (section 6.1).
 
@@ -279,8 +293,8 @@ def _read(path: Path) -> pd.DataFrame:
         return read_table(path)
     try:
         with path.open("rb") as file:  # which says it better than pyarrow if there is none
-            return pd.read_parquet(file)
-    except (ValueError, OSError) as error:
+            return pd.read_parquet(file).astype(object)  # raises where text is damaged
+    except Exception as error:  # pandas and pyarrow each have their own
         raise DataError(f"{path.name} cannot be read as .parquet: {error}") from error
 
 
@@ -298,9 +312,10 @@ def _tidy(table: pd.DataFrame, name: str) -> pd.DataFrame:
             f"and one of {LABEL_COLUMNS}."
         )
     tidy = usual[found].set_axis(["sentence", "label"], axis=1).reset_index(drop=True)
-    tidy = tidy.astype(str).map(str.strip)
-    if (empty := tidy.sentence == "").any():
-        raise DataError(f"{name}, example {empty.idxmax() + 1}: the sentence is empty.")
+    tidy = tidy.astype(object).where(tidy.notna(), "").astype(str).map(str.strip)
+    for column in tidy:
+        if (empty := tidy[column] == "").any():
+            raise DataError(f"{name}, example {empty.idxmax() + 1}: the {column} is empty.")
     known = tidy.label.str.lower().map(VALUES)
     if (unknown := known.isna()).any():
         raise DataError(

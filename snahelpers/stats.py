@@ -1,14 +1,14 @@
 """How sure a number is: one bootstrap, and what is more than chance over many of anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr, rankdata
 
-from snahelpers.columns import CONFIGURATION, SPLITS, TASK
-from snahelpers.errors import DataError, check_choice, check_number, check_range
-from snahelpers.frames import GROUPS, check_table
+from snahelpers.errors import DataError, Seed, check_number, check_range, checked, listed
+from snahelpers.frames import CONFIGURATION, GROUPS, TASK, check_table
 
 AT_ONCE = 500  # sign flips: with 2,016 configurations 8 MB
 
@@ -34,7 +34,11 @@ def bootstrap(
 
     Returns:
         What the statistic returned, as an array: usually [resample, ...].
+
+    Raises:
+        SNAError: n_resamples is not from 1 to a million.
     """
+    check_range("n_resamples", n_resamples, 1, 10**6)
     rng = np.random.default_rng(seed)
     draws = [
         sample[rng.integers(len(sample), size=(n_resamples, len(sample)))] for sample in samples
@@ -52,9 +56,8 @@ def interval(draws: np.ndarray, **options) -> np.ndarray:
     return np.nanquantile(draws, (0.025, 0.975), axis=0, **options)
 
 
-def bootstrap_mean(
-    values: Sequence[float] | pd.Series, *, seed: int = 0
-) -> tuple[float, float, float]:
+@checked
+def bootstrap_mean(values: Collection[float], *, seed: Seed = 0) -> tuple[float, float, float]:
     """A mean with the middle 95 % of what other values drawn from these would give.
 
     Args:
@@ -67,7 +70,7 @@ def bootstrap_mean(
     Raises:
         DataError: fewer than 2 values, or one that is not finite.
     """
-    values = np.asarray(values, dtype=float)
+    values = pd.to_numeric(pd.Series(listed(values)), errors="coerce").to_numpy(float)
     if values.size < 2 or not np.isfinite(values).all():
         raise DataError(f"The values are {values.tolist()}: expected 2 or more finite numbers.")
     draws = bootstrap(lambda drawn: drawn.mean(axis=1), values, seed=seed)
@@ -106,8 +109,9 @@ def spearman(x: np.ndarray, y: np.ndarray):
     return pearsonr(rankdata(x, axis=-1), rankdata(y, axis=-1), axis=-1)
 
 
+@checked
 def power(
-    rho: float, n: int, *, alpha: float = 0.05, n_simulations: int = 10_000, seed: int = 0
+    rho: float, n: int, *, alpha: float = 0.05, n_simulations: int = 10_000, seed: Seed = 0
 ) -> float:
     """How often a Spearman test over n tasks would find a true correlation of rho.
 
@@ -144,7 +148,8 @@ def in_words(mean: float, low: float, high: float) -> str:
     return f"{word}: {mean:+.3g} [{low:+.2g}, {high:+.2g}]"
 
 
-def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
+@checked
+def holm(p: Collection[float]) -> np.ndarray:
     """Holm's adjusted p values: below alpha in all, at most alpha to name any task wrongly.
 
     Args:
@@ -156,7 +161,7 @@ def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
     Raises:
         DataError: no values, or one that is not between 0 and 1.
     """
-    p = np.asarray(p, dtype=float)
+    p = pd.to_numeric(pd.Series(listed(p)), errors="coerce").to_numpy(float)
     if p.ndim != 1 or not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise DataError(
             f"The p values are {p.tolist()}: expected a list of one or more numbers from 0 to 1."
@@ -165,8 +170,13 @@ def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
     return steps.cummax().clip(upper=1).sort_index().to_numpy()
 
 
+@checked
 def max_t(
-    frame: pd.DataFrame, *, split: str = "test", n_flips: int = 10_000, seed: int = 0
+    frame: pd.DataFrame,
+    *,
+    split: Literal["select", "test"] = "test",
+    n_flips: int = 10_000,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """The best of many configurations against the best that chance gives (max-T permutation).
 
@@ -195,7 +205,6 @@ def max_t(
             an example or has it twice, has fewer than 2 examples, or a value is not finite.
         SNAError: n_flips is less than 1 or more than a million.
     """
-    check_choice("split", split, SPLITS)
     check_range("n_flips", n_flips, 1, 10**6)
     keys = [*TASK, "split", "example", *CONFIGURATION]
     check_table(frame, [*keys, "delta_logodds"], once=keys)

@@ -4,11 +4,12 @@ And `suggest`, which chooses from the same grid without sweeping it.
 """
 
 import hashlib
-import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -17,95 +18,28 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Int
-from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import Amplification, amplify, check_multiplier
-from snahelpers.columns import SPLITS
-from snahelpers.engines import ENGINES, Configuration, Factors, Logits, choose_engine
-from snahelpers.errors import DataError, SNAError, check_choice, check_number, check_range
-from snahelpers.frames import task_level
+from snahelpers.engines import Configuration, Factors, Logits, choose_engine
+from snahelpers.errors import (
+    DataError,
+    ModelError,
+    Seed,
+    SNAError,
+    check_choice,
+    check_number,
+    check_range,
+    checked,
+    listed,
+)
+from snahelpers.files import MADE_WITH, Results, made_with
+from snahelpers.frames import SPLITS, task_level
 from snahelpers.methods import METHODS, Prepared, Readings
-from snahelpers.models import fingerprint
 from snahelpers.neurons import attributions, matched_neurons, mean_activations, output_norms
 from snahelpers.scoring import measure, score
 from snahelpers.tasks import Batch, Task, answer_batches, as_tasks, text_batches
-
-
-class Results:
-    """Where one sweep keeps its frame: finished parts survive a crash, nothing foreign is touched.
-
-    Each finished part is a parquet file of its own in a folder beside the final file (`out` with
-    `.parts` at the end), moved into place in one step; when all are there they become one file and
-    the folder goes. Every file carries what it belongs to (pandas' `attrs`), so that no two sweeps
-    are ever mixed.
-
-    Args:
-        out: The final parquet file.
-        identity: Everything that determines the frame, as JSON-able values by name.
-
-    Raises:
-        DataError: the path cannot be a results file, or what is there belongs to another sweep.
-    """
-
-    def __init__(self, out: str | Path, identity: dict) -> None:
-        self.file = Path(out)
-        self.folder = self.file.with_name(self.file.name + ".parts")
-        self.identity = json.loads(json.dumps(identity))  # as read back: lists, no tuples
-        if self.file.suffix != ".parquet" or self.file.is_dir():
-            raise DataError(f"out={str(out)!r} is no parquet file. Name one: 'results.parquet'.")
-        if not self.file.parent.is_dir():
-            raise DataError(f"There is no folder {self.file.parent}: make it before the sweep.")
-        for part in ("", *(file.stem for file in self.folder.glob("*.parquet"))):
-            self.read(part)
-
-    def read(self, part: str = "") -> pd.DataFrame | None:
-        """The whole frame, or the part of this name, if an earlier run has finished it.
-
-        Raises:
-            DataError: the file is of another sweep; the message names what differs.
-        """
-        file = self._file(part)
-        if not file.exists():
-            return None
-        try:
-            frame = pd.read_parquet(file)
-        except (OSError, ValueError):
-            frame = pd.DataFrame()
-        found, now = frame.attrs, self.identity
-        if not found:
-            raise DataError(
-                f"{file} was not written by a sweep. Choose another name for out; this file is "
-                "left as it is."
-            )
-        different = [
-            f"{name}: {found.get(name)!r} there, {now.get(name)!r} here"
-            for name in {**found, **now}
-            if found.get(name) != now.get(name)
-        ]
-        if different:
-            raise DataError(
-                f"{file} belongs to another sweep ({'; '.join(different[:3])}). It is left as it "
-                "is: choose another name for out, or remove it yourself."
-            )
-        return frame
-
-    def write(self, frame: pd.DataFrame, part: str = "") -> None:
-        """Keep the whole frame, or the part of this name: all of it or nothing."""
-        file = self._file(part)
-        file.parent.mkdir(exist_ok=True)
-        temporary = file.with_suffix(".unfinished")
-        frame.attrs = self.identity
-        frame.to_parquet(temporary, index=False)
-        os.replace(temporary, file)
-
-    def remove_parts(self) -> None:
-        """When the whole frame is there, its parts are not needed."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _file(self, part: str) -> Path:
-        return self.folder / f"{part}.parquet" if part else self.file
 
 
 def digest(value: object) -> str:
@@ -113,8 +47,9 @@ def digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
 
-Tasks = Mapping[str, Task] | Iterable[Task | str] | Task | str
+Tasks = Mapping[str, Task] | Iterable | Task | str  # the tasks themselves, or names
 MEASURED = ("p", "logodds", "rank", "entropy")
+ONE_AT_A_TIME = threading.Lock()  # in a process: hooks are on the model that all would share
 
 
 @dataclass(frozen=True)
@@ -141,8 +76,8 @@ class Grid:
             values = getattr(self, name)
             if values is None and name == "layers":
                 continue
-            values = tuple(np.atleast_1d(values).tolist())
-            if not values or len(set(values)) < len(values):
+            values = tuple(listed(values))
+            if not values or any(v in values[:i] for i, v in enumerate(values)):
                 raise SNAError(f"The grid's {name} are {values}: expected one or more, each once.")
             object.__setattr__(self, name, values)
         for count in self.counts:
@@ -158,20 +93,22 @@ class Grid:
 PAPER_GRID = Grid()
 
 
+@checked
 def sweep(
     model: TransformerBridge,
     tasks: Tasks,
     grid: Grid = PAPER_GRID,
     *,
-    split: str | Sequence[str] = SPLITS,
-    neutral: Sequence[str] | None = None,
+    split: str | Collection[str] = SPLITS,
+    neutral: Collection[str] | None = None,
     method: str = "differential",
-    seed: int = 0,
+    seed: Seed = 0,
     positions: Literal["all", "last"] = "all",
     per_example: bool = False,
     engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
     memory_gb: float = 1.0,
     out: str | Path | None = None,
+    executor: Executor | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure every configuration of the grid on every task (the paper's section 3.3).
@@ -203,7 +140,11 @@ def sweep(
             agrees with "hooks" on this model and these prompts, else "batched".
         memory_gb: About how much memory to use beside the model.
         out: A parquet file. Finished (task, layer) parts are kept beside it, and the same call
-            goes on from there if it was stopped.
+            goes on from there if it was stopped, with any executor or none. `read_results` and
+            plain pandas read it.
+        executor: Who measures the parts: any `concurrent.futures.Executor`, of processes, a
+            cluster or GPUs. Each worker loads the model once, by name. The rows are the same, up to
+            rounding. See docs/executors.md.
         progress: Show a bar, and one line on the engine.
 
     Returns:
@@ -216,10 +157,11 @@ def sweep(
     Raises:
         SNAError: an argument is out of range or unknown.
         DataError: a task cannot be measured, there is no direction to steer in (the prompts are
-            the neutral text), or `out` belongs to another sweep.
-        ModelError: engine="resume" is not exact for this model.
+            the neutral text), or `out` belongs to another sweep, is being measured by another
+            process, or cannot be written.
+        ModelError: engine="resume" is not exact for this model, or workers cannot load it.
     """
-    return Sweeper(
+    sweeper = Sweeper(
         Readings(model, neutral, positions),
         tasks,
         grid,
@@ -227,7 +169,8 @@ def sweep(
         per_example=per_example,
         engine=engine,
         memory_gb=memory_gb,
-    ).run(method, seed=seed, out=out, progress=progress)
+    )
+    return sweeper.run(method, seed=seed, out=out, executor=executor, progress=progress)
 
 
 class Job:
@@ -273,20 +216,21 @@ class Sweeper:
         tasks: Tasks,
         grid: Grid = PAPER_GRID,
         *,
-        split: str | Sequence[str] = SPLITS,
+        split: str | Collection[str] = SPLITS,
         per_example: bool = False,
         engine: Literal["auto", "resume", "batched", "hooks"] = "auto",
         memory_gb: float = 1.0,
     ) -> None:
-        check_choice("engine", engine, ("auto", *ENGINES))
         check_number("memory_gb", memory_gb, 1e-9, 1e9)
         self.readings, self.model = readings, readings.model
         self.grid, self.per_example = grid, per_example
         self.layers, self.configurations = layers_of(self.model, grid), grid.configurations()
         self.engine, self.budget = engine, memory_gb * 2**30
-        self.splits = tuple(np.atleast_1d(split or "").tolist())
+        self.splits = tuple(listed(split) or [""])
+        self.options = dict(  # for workers
+            split=self.splits, per_example=per_example, engine=engine, memory_gb=memory_gb
+        )
         self.jobs = [Job(self.model, task, self.splits) for task in as_tasks(tasks)]
-        self._exact_engine: str | None = None  # found out when the first part is measured
 
     def run(
         self,
@@ -295,6 +239,7 @@ class Sweeper:
         seed: int = 0,
         at: Mapping[str, tuple[int, int]] | None = None,
         out: str | Path | None = None,
+        executor: Executor | None = None,
         progress: bool = True,
     ) -> pd.DataFrame:
         """One sweep: see `sweep`.
@@ -302,17 +247,12 @@ class Sweeper:
         `at` names one configuration for each task, and only that is measured: its layer, and its
         place among the grid's `configurations`.
         """
-        options = dict(seed=seed, at=at, progress=progress)
+        check_choice("method", method, tuple(METHODS))
+        options = dict(seed=seed, at=at, executor=executor, progress=progress)
         if out is None:
             return pd.concat(self.parts(method, **options), ignore_index=True)
         results = Results(out, self._identity(method, seed) | ({"at": at} if at else {}))
-        frame = results.read()
-        if frame is None:
-            parts = self.parts(method, results=results, **options)
-            frame = pd.concat(parts, ignore_index=True)
-            results.write(frame)
-        results.remove_parts()  # also those of a run that was stopped just here
-        return frame
+        return results.finish(partial(self.parts, method, results=results, **options))
 
     def parts(
         self,
@@ -321,31 +261,39 @@ class Sweeper:
         seed: int = 0,
         at: Mapping[str, tuple[int, int]] | None = None,
         results: Results | None = None,
+        executor: Executor | None = None,
         progress: bool = True,
     ) -> Iterator[pd.DataFrame]:
         """One sweep, a task's layer at a time: read from `results`, or measured and kept there."""
-        check_choice("method", method, tuple(METHODS))
-        plan = [self._plan(job, at) for job in self.jobs]
+        plan = {  # a part by its name
+            f"task{number:03d}-layer{layer:03d}": (job, layer, within)
+            for number, job in enumerate(self.jobs)
+            for layer, within in self._steps(job, at)
+        }
+        done = dict(results.parts) if results else {}
         n = len(self.configurations) if at is None else 1
-        with tqdm(
-            total=n * sum(map(len, plan)), unit="config", unit_scale=True, disable=not progress
-        ) as bar:
-            for number, (job, steps) in enumerate(zip(self.jobs, plan, strict=True)):
-                prepared = None
-                for layer, within in steps:
-                    name = f"task{number:03d}-layer{layer:03d}"
-                    part = results and results.read(name)
-                    if part is None:
-                        prepared = prepared or self._prepare(job, method, seed, bar)
+        with (
+            closing(self._elsewhere(executor, plan, done, method, seed, at)) as elsewhere,
+            tqdm(total=n * len(plan), unit="config", unit_scale=True, disable=not progress) as bar,
+        ):
+            bar.update(n * len(done))
+            prepare = lru_cache(1)(partial(self._prepare, method=method, seed=seed, bar=bar))
+            for name, (job, layer, within) in plan.items():
+                part = done.get(name)
+                if part is None:
+                    if executor:
+                        part = next(elsewhere)
+                        bar.update(n)
+                    else:
+                        prepared = prepare(job)
                         frame = measure_layer(job, prepared, method, layer, bar, within)
                         part = frame if self.per_example else task_level(frame)
-                        if results:
-                            results.write(part, name)
-                    else:
-                        bar.update(n)
-                    yield part
+                        part.attrs[MADE_WITH] = made_with(self.model.cfg.device, prepared.engine)
+                    if results:
+                        results.write(part, name)
+                yield part
 
-    def _plan(self, job: Job, at: Mapping | None) -> list[tuple[int, slice]]:
+    def _steps(self, job: Job, at: Mapping | None) -> list[tuple[int, slice]]:
         """The layers to measure for a task, and which of the configurations there."""
         if at is None:
             return [(layer, slice(0, len(self.configurations))) for layer in self.layers]
@@ -354,7 +302,8 @@ class Sweeper:
 
     def _identity(self, method: str, seed: int) -> dict:
         """All that determines what a sweep gives."""
-        return fingerprint(self.model) | dict(
+        return self.readings.fingerprint | dict(
+            tokenizer=digest(sorted(self.model.tokenizer.get_vocab().items())),
             layers=self.layers,
             counts=self.grid.counts,
             multipliers=self.grid.multipliers,
@@ -363,27 +312,72 @@ class Sweeper:
             tasks={job.task.name: digest(job.task) for job in self.jobs},
             neutral=digest(self.readings.neutral),
             method=method,
-            seed=seed,
+            seed=int(seed),
             positions=self.readings.positions,
             engine=self.engine,
         )
 
+    def _elsewhere(
+        self,
+        executor: Executor,
+        plan: Mapping[str, tuple[Job, int, slice]],
+        done: Collection[str],
+        method: str,
+        seed: int,
+        at: Mapping | None,
+    ) -> Iterator[pd.DataFrame]:
+        """The parts that are not done, in order, one piece of work each for an executor."""
+        asked = dict(method=method, seed=seed, at=at)
+        work = partial(run_here, self._order(executor), self.options, asked)
+        pieces = [
+            (job.task, replace(self.grid, layers=[layer]))
+            for name, (job, layer, _) in plan.items()
+            if name not in done
+        ]
+        try:
+            yield from executor.map(work, pieces)
+        except Exception as error:  # pools and clusters each have their own
+            raise SNAError(
+                f"A worker stopped ({type(error).__name__}: {error}). Finished parts are kept with "
+                "out, and the same call goes on from there."
+            ) from error
+
+    def _order(self, executor: Executor) -> tuple:
+        """What workers must know to have the same readings, if they can.
+
+        Raises:
+            SNAError: workers are copies of this process, in which torch has run: these can hang.
+            ModelError: they cannot load the model as it is here.
+        """
+        context, readings = getattr(executor, "_mp_context", None), self.readings
+        if context and context.get_start_method() == "fork":
+            raise SNAError(
+                "Processes that are forked from one that has run torch can hang. Have new ones "
+                "started: ProcessPoolExecutor(…, mp_context=multiprocessing.get_context('spawn'))."
+            )
+        load, options, weights = getattr(self.model, "loaded_by", (None, {}, None))
+        if weights != readings.fingerprint["weights"] or readings.hooked:
+            raise ModelError(
+                f"Workers cannot load {self.model.cfg.model_name} as it is here: it was changed "
+                "after it was loaded. Save it with save_pretrained and load that folder, or leave "
+                "out executor."
+            )
+        return load, tuple(options.items()), weights, readings.neutral, readings.positions
+
     def _prepare(self, job: Job, method: str, seed: int, bar: tqdm) -> Prepared:
-        """Choose the task's neurons, and for the first of all an engine that is exact."""
+        """Choose a task's neurons and an engine that is exact."""
         readings, k = self.readings, max(self.grid.counts)
         neurons = METHODS[method].choose(readings, job.task, k, seed)
         prepared = Prepared(
             readings, job.task, self.configurations, neurons, self.engine, self.budget
         )
-        if self._exact_engine is None:
-            self._exact_engine, line = self._choose_engine(neurons, prepared.factors)
-            if line and not bar.disable:
-                bar.write(line)
-        prepared.engine = self._exact_engine
+        prepared.engine, line = self._choose_engine(neurons, prepared.factors)
+        if line and job is self.jobs[0] and not bar.disable:
+            bar.write(line)
         return prepared
 
     def _choose_engine(
-        self, neurons: Int[Tensor, "layer k"], factors: Factors
+        self, neurons: Int[torch.Tensor, "layer k"], factors: Factors
     ) -> tuple[str, str | None]:
         """An engine that is exact here; what these weights have shown once is not proven again."""
         batches = [batch for job in self.jobs for batch in job.batches]
@@ -394,6 +388,26 @@ class Sweeper:
                 self.model, batches, neurons, positions, self.layers, factors, self.engine
             )
         return self.readings.kept[tried]
+
+
+def run_here(order: tuple, options: dict, asked: dict, piece: tuple[Task, Grid]) -> pd.DataFrame:
+    """What a worker does: one small sweep, of a model that it loads once."""
+    with ONE_AT_A_TIME:
+        return Sweeper(_readings(*order), *piece, **options).run(**asked, progress=False)
+
+
+@lru_cache(maxsize=1)
+def _readings(
+    load: Callable, options: tuple, weights: str, neutral: tuple[str, ...], positions: str
+) -> Readings:
+    """Of the model that is swept, loaded by name, if its weights are the same here."""
+    readings = Readings(load(**dict(options)), neutral, positions)
+    if (found := readings.fingerprint["weights"]) != weights:
+        raise ModelError(
+            f"A worker has another model under the name of {readings.fingerprint['model']}: its "
+            f"weights are {found} there and {weights} here."
+        )
+    return readings
 
 
 @torch.no_grad()
@@ -423,7 +437,7 @@ def measure_layer(
     return _frame(job, labels, configurations, before, after)
 
 
-def _measured(logits: Logits, answers: Int[Tensor, "batch read"]) -> np.ndarray:
+def _measured(logits: Logits, answers: Int[torch.Tensor, "batch read"]) -> np.ndarray:
     """`MEASURED` [outcome, ..., batch]."""
     scored = score(logits, answers)
     return np.stack([scored[name].cpu().numpy() for name in MEASURED])

@@ -5,21 +5,29 @@ A task is a set of prompts with one right answer each, of one token or several (
 "test".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 import torch
 from jaxtyping import Int
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import is_bos
-from snahelpers.columns import SPLITS
-from snahelpers.errors import DataError, check_choice, check_range, did_you_mean, refuse
+from snahelpers.errors import (
+    DataError,
+    check_choice,
+    check_range,
+    checked,
+    did_you_mean,
+    listed,
+    refuse,
+)
 from snahelpers.files import data_path, read_table, read_text
+from snahelpers.frames import SPLITS
 
 SOURCES = {
     "twelve": "tasks.csv",
@@ -39,15 +47,17 @@ REVIEW_VALUES = {
 MAX_BATCH_TOKENS = 1024  # bounds the logits of a batch: about 200 MB at GPT-2's vocabulary
 
 
+@checked
 @dataclass(frozen=True)
 class Example:
     """A prompt, and what rightly follows it, space included; `split` says what it is for."""
 
     prompt: str
     target: str
-    split: str
+    split: Literal["select", "test"]
 
 
+@checked
 @dataclass(frozen=True)
 class Task:
     """Examples that ask for the same thing; `domain` and `difficulty` say what and how hard."""
@@ -55,7 +65,11 @@ class Task:
     name: str
     domain: str
     difficulty: str
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
+
+    def __post_init__(self) -> None:
+        """Keep the examples as a tuple, whatever list they came in."""
+        object.__setattr__(self, "examples", tuple(self.examples))
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -66,12 +80,12 @@ class Task:
         """The examples' prompts, in their order."""
         return [example.prompt for example in self.examples]
 
-    def split(self, name: str) -> "Task":
+    def split(self, name: Literal["select", "test"]) -> "Task":
         """The same task with only the examples of split `name`: "select" or "test"."""
-        check_choice("split", name, SPLITS)
         return replace(self, examples=tuple(e for e in self.examples if e.split == name))
 
 
+@checked
 def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     """Read tasks from a CSV with the columns task, domain, difficulty, split, prompt, target.
 
@@ -88,7 +102,7 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
         DataError: there is no such source, or a row is not usable; the message names the row.
     """
     path = data_path(SOURCES[source]) if source in SOURCES else Path(source)
-    if not path.is_file() and path.suffix != ".csv":
+    if not os.path.isfile(path) and path.suffix != ".csv":
         raise DataError(
             f"There are no tasks {str(source)!r}.{did_you_mean(str(source), SOURCES)} Name one of "
             f"{', '.join(SOURCES)}, or give the path of a CSV file."
@@ -142,14 +156,10 @@ def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> l
     Raises:
         DataError: there is no such task, none is named, or one is named twice.
     """
-    if isinstance(tasks, Mapping):
-        tasks = tasks.values()
-    elif isinstance(tasks, (Task, str)):
-        tasks = [tasks]
-    chosen, tasks = [], list(tasks)
+    chosen, tasks = [], listed(tasks.values() if isinstance(tasks, Mapping) else tasks)
     twelve = {} if all(isinstance(task, Task) for task in tasks) else load_tasks()
     for task in tasks:
-        if not isinstance(task, Task) and task not in twelve:
+        if not isinstance(task, Task) and (not isinstance(task, str) or task not in twelve):
             raise DataError(
                 f"There is no task {task!r}.{did_you_mean(str(task), twelve)} Name one of "
                 f"{', '.join(twelve)}, or give what load_tasks returns."
@@ -161,6 +171,7 @@ def as_tasks(tasks: Mapping[str, Task] | Iterable[Task | str] | Task | str) -> l
     return chosen
 
 
+@checked
 def few(tasks: Mapping[str, Task], n: int) -> dict[str, Task]:
     """The same tasks with only the first n examples of each split: a quick look.
 
@@ -175,6 +186,7 @@ def few(tasks: Mapping[str, Task], n: int) -> dict[str, Task]:
     return first
 
 
+@checked
 def load_neutral(source: str | Path = "minnow") -> list[str]:
     """Read neutral sentences, one a line (the reference text of the paper's section 3.1).
 
@@ -192,6 +204,7 @@ def load_neutral(source: str | Path = "minnow") -> list[str]:
     return texts
 
 
+@checked
 def load_reviews(path: str | Path | None = None) -> pd.DataFrame:
     """Read film reviews: columns sentence, label, clarity and split, one review a row.
 
@@ -223,12 +236,24 @@ class Batch(NamedTuple):
             answers there are none to read.
     """
 
-    places: Int[Tensor, " batch"]
-    tokens: Int[Tensor, "batch pos"]
-    answers: Int[Tensor, "batch read"]
+    places: Int[torch.Tensor, " batch"]
+    tokens: Int[torch.Tensor, "batch pos"]
+    answers: Int[torch.Tensor, "batch read"]
 
 
-def text_batches(model: TransformerBridge, texts: Sequence[str]) -> Iterator[Batch]:
+def as_texts(texts: Collection[str]) -> list[str]:
+    """Texts as a list, whatever several of them came in: a Series without its index, an array.
+
+    Raises:
+        DataError: there is none, it is a single text, or something is no text.
+    """
+    several = [] if isinstance(texts, str) else listed(texts)
+    if not several or not all(isinstance(text, str) for text in several):
+        raise DataError(f"Expected a list of at least one text, got {texts!r}.")
+    return several
+
+
+def text_batches(model: TransformerBridge, texts: Collection[str]) -> Iterator[Batch]:
     """Tokens of the texts in batches of equal length.
 
     Args:
@@ -238,9 +263,7 @@ def text_batches(model: TransformerBridge, texts: Sequence[str]) -> Iterator[Bat
     Raises:
         DataError: no texts, an empty one, or one longer than the model's context.
     """
-    if isinstance(texts, str) or not len(texts) or not all(isinstance(text, str) for text in texts):
-        raise DataError(f"Expected a list of at least one text, got {texts!r}.")
-    rows = [_tokens(model, text) for text in texts]
+    rows = [_tokens(model, text) for text in as_texts(texts)]
     yield from _batches(model, [(row, row[:0]) for row in rows])
 
 
@@ -264,7 +287,7 @@ def answer_batches(model: TransformerBridge, examples: Sequence[Example]) -> Ite
 
 def answer_tokens(
     model: TransformerBridge, prompt: str, target: str
-) -> tuple[Int[Tensor, " pos"], Int[Tensor, " read"]]:
+) -> tuple[Int[torch.Tensor, " pos"], Int[torch.Tensor, " read"]]:
     """The prompt's tokens, and those that the answer adds to them in this context.
 
     What follows a prompt is tokenized with it: by itself many a tokenizer would make other tokens
@@ -289,13 +312,14 @@ def answer_tokens(
     )
 
 
-def _pieces(model: TransformerBridge, tokens: Int[Tensor, " pos"]) -> list[str]:
+def _pieces(model: TransformerBridge, tokens: Int[torch.Tensor, " pos"]) -> list[str]:
     """The last few tokens as text."""
     return [model.to_string([token]) for token in tokens[-4:].tolist()]
 
 
 def _batches(
-    model: TransformerBridge, rows: Sequence[tuple[Int[Tensor, " pos"], Int[Tensor, " read"]]]
+    model: TransformerBridge,
+    rows: Sequence[tuple[Int[torch.Tensor, " pos"], Int[torch.Tensor, " read"]]],
 ) -> Iterator[Batch]:
     """Texts and their answers in batches of equal lengths of both, the shortest first."""
     groups: dict[tuple[int, int], list[int]] = {}
@@ -309,7 +333,9 @@ def _batches(
             yield Batch(places, torch.cat([texts, answers[:, :-1]], dim=1), answers)
 
 
-def _tokens(model: TransformerBridge, text: str) -> Int[Tensor, " pos"]:
+def _tokens(model: TransformerBridge, text: str) -> Int[torch.Tensor, " pos"]:
+    if text != text.encode("utf-8", "replace").decode():
+        raise DataError(f"{text[:40]!r} holds half a character, which no tokenizer reads.")
     tokens = model.to_tokens(text, truncate=False)[0]  # by default it is cut without a word
     if is_bos(model, tokens[1:]).any() and is_bos(model, tokens).any():  # the text had its own
         tokens = tokens[1:]

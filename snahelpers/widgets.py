@@ -22,11 +22,19 @@ from snahelpers.amplification import Amplification, amplify
 from snahelpers.errors import SNAError
 from snahelpers.interference import answers, effects, in_words, side_effects
 from snahelpers.neurons import random_neurons, top_neurons
-from snahelpers.plots import DPI, WIDTH, beside_random, confidence_and_gain, margins, show, to_png
+from snahelpers.plots import (
+    DPI,
+    WIDTH,
+    beside_random,
+    confidence_and_gain,
+    margins,
+    next_tokens,
+    show,
+    to_png,
+)
 from snahelpers.scoring import next_token_change, write
 from snahelpers.sentiment import ARMS, arms, classify, compare, decide
 from snahelpers.tasks import Task, answer_tokens
-from snahelpers.token_bars import next_tokens
 from snahelpers.zones import HIGH, LOW, zone
 
 LABEL = {"description_width": "7em"}  # all labels alike, so that controls stand in columns
@@ -329,14 +337,10 @@ class Live:
         """Tell of a change, from any thread."""
         self.changes += 1
         if self.loop is None:
-            self.now()
+            for step in self.steps:
+                step()
         else:
             start(self.loop, self._run(self.changes))
-
-    def now(self) -> None:
-        """Run all the steps at once."""
-        for step in self.steps:
-            step()
 
     async def _run(self, change: int) -> None:
         for step in self.steps:

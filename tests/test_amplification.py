@@ -220,12 +220,12 @@ def test_neurons_come_in_any_kind_of_list(neurons):
         ((1, [], 2.0), "at least one neuron"),
         ((1, [3, 4, 3], 2.0), r"\[3\] are named twice"),
         ((1, [1.5], 2.0), "list of whole numbers"),
-        ((1, 3, 2.0), "list of whole numbers"),
+        ((1, 3, 2.0), "neurons=3 violates .*Collection"),
         ((1, torch.tensor([[1, 2]]), 2.0), "list of whole numbers"),
         ((1, [3], float("nan")), "nan is not a finite number"),
         ((1, [3], float("inf")), "inf is not a finite number"),
         ((1, [3], -1.0), "-1.0 is not a finite number of at least 0"),
-        ((1, [3], 2.0, "first"), "unknown positions 'first'.*: all, last"),
+        ((1, [3], 2.0, "first"), "positions='first' violates .*'all', 'last'"),
     ],
 )
 def test_bad_amplifications_are_refused_at_once(arguments, message):

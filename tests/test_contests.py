@@ -62,12 +62,12 @@ def test_what_methods_read_alike_is_read_once(monkeypatch):
 
     names = ("differential", "negative", "matched")
     whole = held(methods=names)
-    methods.KEPT.clear()
+    factory.load("gpt2").kept = {}
     read, tried = counted(methods, "mean_activations"), counted(engines, "disagreement")
     held(methods=["differential"])
     once = len(read), len(tried)
     assert once[0] == 1 + len(TWO) and once[1] > 1  # neutral text and tasks; layers and lengths
-    methods.KEPT.clear()
+    factory.load("gpt2").kept = {}
     frame = held((task for task in TWO), methods=names)  # tasks may come once, too
     assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
     held(methods=names)  # and what these weights have shown is known
@@ -84,7 +84,7 @@ def test_a_stopped_contest_goes_on_and_gives_the_same(tmp_path, monkeypatch):
             held(methods=names, out=tmp_path)
     done = ("differential-0", "matched-0", "matched-1")
     files = {f"{name}{end}.parquet" for name in done for end in ("", "-test")}
-    assert {path.name for path in tmp_path.iterdir()} == files
+    assert {path.name for path in tmp_path.glob("*.parquet")} == files
     pd.testing.assert_frame_equal(held(methods=names, out=tmp_path), whole)
 
 

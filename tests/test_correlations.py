@@ -8,7 +8,7 @@ from scipy.special import expit
 
 import snahelpers as sna
 from planted import noisy_summary, summary, sweep
-from snahelpers.correlations import correlate_facts
+from snahelpers.zones import correlate_facts
 
 
 @pytest.mark.parametrize("n", [12, 48])

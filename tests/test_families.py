@@ -6,7 +6,6 @@ Models are tiny and of random weights (`families`). `make test` tries one of eac
 
 import re
 from importlib.metadata import version
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ import factory
 import families
 import snahelpers as sna
 from families import FAMILIES, FIRST_OF_A_KIND, UNTRIED
-from snahelpers import engines, methods
+from snahelpers import engines
 from snahelpers.tasks import Batch
 
 TASK = factory.task()
@@ -128,7 +127,7 @@ def test_engines_that_fail_are_named_with_the_reason(monkeypatch, capsys, failin
 
     model = factory.load("gpt2")
     by_hooks = swept(model, engine="hooks", progress=False)
-    monkeypatch.setattr(methods, "KEPT", WeakKeyDictionary())  # what the weights have shown
+    monkeypatch.setattr(model, "kept", {}, raising=False)  # what the weights have shown
     for name in failing:
         monkeypatch.setattr(engines, name, refuse)
     auto, said = swept(model), capsys.readouterr().out

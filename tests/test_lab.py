@@ -178,7 +178,7 @@ def test_a_neuron_pushes_toward_what_its_output_raises_and_nowhere_if_it_is_sile
     written = bench.model.blocks[7].mlp.W_out[row.neuron].sign() * 0
     written += torch.tensor(row["last"]).sign() * bench.model.blocks[7].mlp.W_out[row.neuron]
     most = direct_logits(bench.model, written[None])[0].topk(4).indices
-    names = [sna.token_bars.visible(bench.model.to_string([i])) for i in most.tolist()]
+    names = [sna.plots.visible(bench.model.to_string([i])) for i in most.tolist()]
     assert row.toward == " ".join(names)
     monkeypatch.setitem(bench.clean(setting).fired, 7, bench.clean(setting).fired[7] * 0)
     assert bench.neurons(setting).toward.eq("").all()

@@ -9,7 +9,7 @@ from scipy import stats
 
 import snahelpers as sna
 from planted import LAYERS, TASKS, noise, sweep
-from snahelpers.layers import layer_at
+from snahelpers.zones import layer_at
 
 pytestmark = pytest.mark.filterwarnings("error")
 

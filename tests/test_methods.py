@@ -114,7 +114,7 @@ def choose(method, k=12, seed=0):
     blocks = [SimpleNamespace(mlp=SimpleNamespace(W_out=row[:, None])) for row in norms]
     cfg = SimpleNamespace(n_layers=2, d_mlp=512, dtype=SINGLE)
     readings.model, readings.neutral = SimpleNamespace(cfg=cfg, blocks=blocks), ()
-    readings.activations = lambda texts: task if texts else neutral
+    readings.of = lambda read, texts: task if texts else neutral
     return METHODS[method].choose(readings, TASK, k, seed), task - neutral, task.abs() * norms
 
 
@@ -419,11 +419,13 @@ def test_where_any_change_is_for_the_worse_factors_stay_one():
 
 def test_what_was_read_is_read_again_once_weights_or_hooks_change():
     model = sna.load_model(str(factory.folder("gpt2")))
-    first = Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL))
-    assert Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)) is first
+    first = Readings(model, NEUTRAL, "all").of(sna.mean_activations, tuple(NEUTRAL))
+    assert Readings(model, NEUTRAL, "all").of(sna.mean_activations, tuple(NEUTRAL)) is first
     with sna.amplify(model, sna.Amplification(0, [1, 2], 3.0)):
-        louder = Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL))
+        louder = Readings(model, NEUTRAL, "all").of(sna.mean_activations, tuple(NEUTRAL))
     assert not torch.equal(louder, first)
-    assert Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)) is first
+    assert Readings(model, NEUTRAL, "all").of(sna.mean_activations, tuple(NEUTRAL)) is first
     sna.amplification.output_weights(model, 0)[:] *= 2
-    assert not torch.equal(Readings(model, NEUTRAL, "all").activations(tuple(NEUTRAL)), first)
+    assert not torch.equal(
+        Readings(model, NEUTRAL, "all").of(sna.mean_activations, tuple(NEUTRAL)), first
+    )

@@ -11,7 +11,7 @@ from PIL import Image
 
 import drawings
 import snahelpers as sna
-from snahelpers import plots, token_bars
+from snahelpers import plots
 
 TOKENS = pd.DataFrame(
     {"token": [" a", "b\n", " c"], "before": [0.5, 0.3, 0.1], "after": [0.1, 0.3, 0.5]}
@@ -39,7 +39,7 @@ POINTED = dict(highlight=[True] + [False] * 5, label="l")
 MATRICES = {"gain": "a gain", "layer": "a layer"}
 # Each takes `alt` as well.
 PICTURES = {
-    "next_tokens": lambda **alt: token_bars.next_tokens(TOKENS, " c", "title", **alt),
+    "next_tokens": lambda **alt: plots.next_tokens(TOKENS, " c", "title", **alt),
     "dumbbells": lambda **alt: plots.dumbbells(TASKS, "title", **alt),
     "lines": lambda **alt: plots.lines(POINTS, "x", "y", "by", mark=1, **NAMED, **alt),
     "scatter": lambda **alt: plots.scatter(POINTS, "x", "y", **POINTED, **NAMED, **alt),
@@ -48,7 +48,6 @@ PICTURES = {
     ),
     "bars": lambda **alt: plots.bars(TASKS, "task", "before", highlight=["x"], **NAMED, **alt),
     "bars_by": lambda **alt: plots.bars(POINTS, "x", "y", by="by", **NAMED, **alt),
-    "paper_claim": plots.paper_claim,
     "confidence_and_gain": lambda **alt: plots.confidence_and_gain(
         GAINS, "gain", title="t", ylabel="y", **alt
     ),
@@ -76,7 +75,7 @@ def test_every_picture_function_takes_alt_and_is_tested():
         for name, function in inspect.getmembers(plots, inspect.isfunction)
         if not name.startswith("_") and "alt" in inspect.signature(function).parameters
     }
-    assert takes_alt - {"show", "drawing", "finish"} == PICTURES.keys() - {"next_tokens", "bars_by"}
+    assert takes_alt - {"show", "drawing", "finish"} == PICTURES.keys() - {"bars_by"}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -96,7 +95,7 @@ def test_a_described_picture_is_displayed_as_show_displays_it_and_not_returned(n
 
 
 def test_show_displays_one_picture_with_its_alt_text(shown):
-    plots.show(plots.paper_claim(), alt="what is seen")
+    plots.show(PICTURES["margins"](), alt="what is seen")
     [((bundle,), options)] = shown
     assert set(bundle) == {"image/png", "text/plain"} and bundle["text/plain"] == "what is seen"
     assert options == {"raw": True, "metadata": {"image/png": {"alt": "what is seen"}}}
@@ -107,7 +106,7 @@ def test_every_drawing_ships_as_its_function_draws_it(shown):
         plots.drawing(name, alt="what is seen")
         [((bundle,), _)] = shown
         with Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))) as shipped:
-            wanted = 10 * np.array([draw().get_xlim()[1], draw().get_ylim()[1]])
+            wanted = plots.DPI * draw().figure.get_size_inches()
             np.testing.assert_allclose(shipped.size, wanted, atol=1)
         shown.clear()
 

@@ -161,7 +161,7 @@ def test_max_t_takes_a_sweep_as_it_comes():
     [
         (lambda f: f.drop(columns="delta_logodds"), {}, "no column delta_logodds"),
         (lambda f: f, {"split": "select"}, "no 'select' rows"),
-        (lambda f: f, {"split": "tset"}, "unknown split 'tset'. Did you mean 'test'"),
+        (lambda f: f, {"split": "tset"}, "split='tset' violates .*'select', 'test'"),
         (lambda f: f, {"n_flips": 0}, "n_flips 0 is out of range"),
         (lambda f: pd.concat([f, f]), {}, r"stands twice: .*tiny.*Keep one sweep"),
         (lambda f: f.drop(index=3), {}, "tiny has 6 examples, 1 of whose Δlog-odds are missing"),
@@ -188,7 +188,9 @@ def test_holm_by_hand():
 
 @pytest.mark.parametrize("bad", [[], [0.1, 1.2], [-0.1], [0.1, float("nan")], 0.1])
 def test_what_is_no_list_of_p_values(bad):
-    with pytest.raises(sna.DataError, match="expected a list of one or more numbers from 0 to 1"):
+    with pytest.raises(
+        sna.DataError, match=r"list of one or more numbers from 0 to 1|Collection.float"
+    ):
         holm(bad)
 
 
@@ -216,7 +218,7 @@ def test_power_is_of_the_spearman_correlation_named():
         ({"rho": 1.2}, "rho is 1.2: expected a number from -1 to 1"),
         ({"rho": float("nan")}, "rho is nan"),
         ({"n": 3}, "n 3 is out of range"),
-        ({"n": 12.0}, "n 12.0 is out of range"),
+        ({"n": 12.0}, "n=12.0 violates type hint"),
         ({"alpha": 5}, "alpha is 5: expected a number from 0 to 1"),
         ({"n_simulations": 0}, "n_simulations 0 is out of range"),
     ],

@@ -47,7 +47,7 @@ def test_split_keeps_only_its_examples():
     assert len(task) == 5
     assert task.split("select").prompts == task.prompts[::2]
     assert task.split("test").prompts == task.prompts[1::2]
-    with pytest.raises(sna.DataError, match=r"unknown split 'train'.*select, test"):
+    with pytest.raises(sna.DataError, match=r"name='train' violates .*'select', 'test'"):
         task.split("train")
 
 

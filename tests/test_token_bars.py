@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from snahelpers.plots import to_png
-from snahelpers.token_bars import TokenBars, next_tokens
+from snahelpers.plots import TokenBars, next_tokens, to_png
 
 TOKENS = pd.DataFrame(
     {"token": [" a", "b\n", " c"], "before": [0.5, 0.3, 0.1], "after": [0.1, 0.3, 0.5]}

@@ -15,7 +15,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
 import snahelpers as sna
-from snahelpers.plots import BLUE, GREEN, GREY, ORANGE, SKY, STYLE, YELLOW, to_png
+from snahelpers.plots import (
+    BLUE,
+    CONFIDENCE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    STYLE,
+    WIDTH,
+    YELLOW,
+    axes,
+    shade_zones,
+    to_png,
+    with_palette,
+)
 
 FOLDER = sna.data_path("drawings")
 INK, PALE = "#333333", "#f2f2f2"
@@ -202,9 +216,38 @@ def matched_control() -> Axes:
     return ax
 
 
+def paper_claim() -> Axes:
+    """The three-zone claim drawn from the paper's own numbers (sections 4.2 to 4.4)."""
+    ax = axes(
+        "What the paper reports for GPT-2 Medium",
+        CONFIDENCE,
+        "improvement of P (%)",
+        size=(WIDTH, 3.2),
+        ylim=(0, 95),
+    )
+    shade_zones(ax, 1e-3)
+    ax.hlines([27.85, 8, 70.3], [1e-3, 0.10, 1e-3], [0.07, 1.0, 0.07], ORANGE, ["-", "-", "--"])
+    for x, y, words, look in (
+        (1.2e-3, 31, "mean of Zone 1: +27.85 %", dict(color=ORANGE)),
+        (1.2e-3, 73, "best configuration: +70.3 %", dict(color=ORANGE)),
+        (0.084, 30, "unstable", dict(ha="center", rotation=90, fontsize=9)),
+        (0.32, 11, "below 8 %", dict(color=ORANGE, ha="center")),
+    ):
+        ax.text(x, y, words, **look)
+    return ax
+
+
 DRAWINGS: dict[str, Callable[[], Axes]] = {
     function.__name__: function
-    for function in (residual_stream, hook, added_vector, sweep, select_and_test, matched_control)
+    for function in (
+        residual_stream,
+        hook,
+        added_vector,
+        sweep,
+        select_and_test,
+        matched_control,
+        paper_claim,
+    )
 }
 
 
@@ -212,7 +255,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, draw in DRAWINGS.items():
         with mpl.rc_context(STYLE):
-            (FOLDER / f"{name}.png").write_bytes(to_png(draw().figure))
+            png = to_png(draw().figure)
+        # The one that looks like the course's plots is kept as small as they are.
+        (FOLDER / f"{name}.png").write_bytes(with_palette(png) if name == "paper_claim" else png)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,10 @@ import pandas as pd
 from scipy import stats
 
 from snahelpers import interference
-from snahelpers.correlations import correlate
 from snahelpers.errors import DataError
 from snahelpers.frames import check_table, finite_tasks, select_rows
-from snahelpers.layers import PAPER_LAST, decompose, layer_at, layer_peaks
 from snahelpers.stats import bootstrap, bootstrap_mean, interval
-from snahelpers.zones import summarize
+from snahelpers.zones import PAPER_LAST, correlate, decompose, layer_at, layer_peaks, summarize
 
 Numbers = dict[str, tuple[float, float, float, int]]  # value, low, high, n by measure
 

@@ -26,8 +26,8 @@ import make_results
 import snahelpers as sna
 from ledger import as_markdown, judge
 from snahelpers import interference, sentiment
-from snahelpers.layers import layer_at
 from snahelpers.sentiment import arms, contrast, pairs, sweep_arms
+from snahelpers.zones import layer_at
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE, PAGE = ROOT / ".cache" / "ledger", ROOT / "docs" / "claims.md"

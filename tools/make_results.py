@@ -20,7 +20,7 @@ from transformer_lens.model_bridge import TransformerBridge
 import snahelpers as sna
 from snahelpers import interference as side
 from snahelpers import sentiment
-from snahelpers.layers import layer_at
+from snahelpers.zones import layer_at
 
 FOLDER = sna.data_path("results")
 DRAWS = 20

@@ -5,6 +5,7 @@ module a notebook.
 """
 
 from snahelpers.check import (
+    bring_your_own,
     claim_tests,
     classify_sentiment,
     find_the_layer,
@@ -19,6 +20,7 @@ from snahelpers.check import (
 )
 
 __all__ = [
+    "bring_your_own",
     "claim_tests",
     "classify_sentiment",
     "find_the_layer",

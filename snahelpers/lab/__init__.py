@@ -33,7 +33,7 @@ class Lab:
         else:
             example = all_tasks()[self.task].split("test").examples[0]
             first = Setting(example.prompt, example.target, self.task, self.push)
-            sna.token_bars.next_tokens(
+            sna.plots.next_tokens(
                 self.bench.change(first)[0],
                 self.bench.first_token(first),
                 f"{self.push.k} neurons in layer {self.push.layer}, × {self.push.multiplier}",

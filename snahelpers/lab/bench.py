@@ -136,7 +136,7 @@ class Bench:
         """
         edit, texts = self.amplification(setting), sna.methods.select_prompts(setting.asked)
         readings = self._readings(setting.reference, setting.positions)
-        loud = readings.activations(texts).abs() * sna.output_norms(self.model)
+        loud = readings.of(sna.mean_activations, texts).abs() * sna.output_norms(self.model)
         chosen = torch.tensor(edit.neurons), loud[edit.layer]
         draws = (
             replace(
@@ -177,9 +177,7 @@ class Bench:
                 "last": (last + 0).tolist(),  # no -0
                 "mean": fired[clean.edited[0].cpu()].mean(dim=0).tolist(),
                 "toward": [
-                    " ".join(
-                        sna.token_bars.visible(self.model.to_string([i])) for i in ids if fires
-                    )
+                    " ".join(sna.plots.visible(self.model.to_string([i])) for i in ids if fires)
                     for ids, fires in zip(raised.indices.tolist(), last.tolist(), strict=True)
                 ],
                 "alone": alone.tolist(),

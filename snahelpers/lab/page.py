@@ -166,7 +166,7 @@ class Page(w.VBox):
     """
 
     def __init__(self, bench: Bench, task: str, push: Push) -> None:
-        self.bars = sna.token_bars.TokenBars(sna.widgets.SHOWN_TOKENS, control=True)
+        self.bars = sna.plots.TokenBars(sna.widgets.SHOWN_TOKENS, control=True)
         self.problem, self.summary = w.HTML(), w.HTML()
         self.image, self.outcome = sna.widgets.picture_frame(w), w.HTML().add_class("sna-told")
         self.neurons, self.links, self.texts = w.HTML(), w.HTML(), w.HTML()
