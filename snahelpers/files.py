@@ -153,8 +153,11 @@ class Results:
             if frame is None:
                 self.folder.mkdir(exist_ok=True)
                 with FileLock(self.folder / "lock", timeout=0):
-                    read = {file.stem: self.read(file) for file in self.folder.glob("*.parquet")}
-                    self.parts = {name: part for name, part in read.items() if part is not None}
+                    self.parts = {
+                        file.stem: part
+                        for file in self.folder.glob("*.parquet")
+                        if (part := self.read(file)) is not None
+                    }
                     parts = list(measure())
                     frame = pd.concat(parts, ignore_index=True)
                     made = {json.dumps(part.attrs.get(MADE_WITH)) for part in parts}
