@@ -10,7 +10,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.checkpoints import DEFAULT_MODEL, PLANTED
-from snahelpers.files import data_path
+from snahelpers.files import PACKAGES, data_path
 from snahelpers.models import load_model
 from snahelpers.sweeps import Grid
 from snahelpers.tasks import Task, few, load_neutral, load_tasks
@@ -22,8 +22,7 @@ def setup() -> None:
     """Print what a notebook runs on; let tables show three digits and whole prompts."""
     pd.set_option("display.float_format", "{:.3g}".format)
     pd.set_option("display.max_colwidth", None)
-    packages = ("snahelpers", "transformer-lens", "transformers", "torch")
-    print(" · ".join(f"{package} {version(package)}" for package in packages))
+    print(" · ".join(f"{package} {version(package)}" for package in PACKAGES[:4]))
     device = "a CUDA GPU" if torch.cuda.is_available() else "the CPU"
     print(f"default model {os.environ.get('SNA_MODEL') or DEFAULT_MODEL} on {device}")
 

@@ -327,15 +327,14 @@ class Sweeper:
         at: Mapping | None,
     ) -> Iterator[pd.DataFrame]:
         """The parts that are not done, in order, one piece of work each for an executor."""
-        asked = dict(method=method, seed=seed, at=at)
-        work = partial(run_here, self._order(executor), self.options, asked)
+        order, asked = self._order(executor), dict(method=method, seed=seed, at=at)
         pieces = [
             (job.task, replace(self.grid, layers=[layer]))
             for name, (job, layer, _) in plan.items()
             if name not in done
         ]
         try:
-            yield from executor.map(work, pieces)
+            yield from executor.map(partial(run_here, order, self.options, asked), pieces)
         except Exception as error:  # pools and clusters each have their own
             raise SNAError(
                 f"A worker stopped ({type(error).__name__}: {error}). Finished parts are kept with "

@@ -113,8 +113,7 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     tasks = {}
     for (name, domain, difficulty), part in table.groupby(TASK_KEYS, sort=False):
         columns = (part[name].tolist() for name in ("prompt", "target", "split"))
-        examples = tuple(map(Example, *columns))
-        tasks[name] = Task(name, domain, difficulty, examples)
+        tasks[name] = Task(name, domain, difficulty, tuple(map(Example, *columns)))
     return tasks
 
 

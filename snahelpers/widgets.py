@@ -292,11 +292,8 @@ def margin_map(
         fixed, broken = told.loc["all", ["fixed", "broken"]].astype(int)
         shifted = f", all shifted by {shift:+.1f}" if shift else ""
         title = f"{arm}, layer {layer} × {multiplier:.1f}{shifted}"
-        moved = pd.DataFrame(
-            {"before": before.logit_diff, "after": after.logit_diff, "label": gold}
-        )
         return (
-            margins(moved, title),
+            margins(before.assign(before=before.logit_diff, after=after.logit_diff, label=gold), title),
             f"Each review's margin before and after: {title}. {fixed} answers fixed, {broken} "
             f"broken; accuracy in percentage points: {gains}.",
         )

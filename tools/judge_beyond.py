@@ -12,8 +12,8 @@ import pandas as pd
 
 import snahelpers as sna
 from make_results import FOLDER
-from snahelpers.columns import CONFIGURATION
 from snahelpers.contests import mean_advantage
+from snahelpers.frames import CONFIGURATION
 from snahelpers.stats import bootstrap, bootstrap_groups, flip_signs, holm, interval
 
 BASES = ("minnow", "smollm2")

@@ -24,7 +24,7 @@ from transformer_lens.model_bridge import TransformerBridge
 import snahelpers as sna
 from make_results import FOLDER, SIX, SMALL, few_selected
 from snahelpers.amplification import output_weights
-from snahelpers.columns import CONFIGURATION, SPLITS
+from snahelpers.frames import CONFIGURATION, SPLITS
 from snahelpers.neurons import attributions, draw_of
 from snahelpers.scoring import log_odds, repetition, token_losses
 from snahelpers.tasks import answer_batches
