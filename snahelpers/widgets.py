@@ -293,7 +293,9 @@ def margin_map(
         shifted = f", all shifted by {shift:+.1f}" if shift else ""
         title = f"{arm}, layer {layer} × {multiplier:.1f}{shifted}"
         return (
-            margins(before.assign(before=before.logit_diff, after=after.logit_diff, label=gold), title),
+            margins(
+                before.assign(before=before.logit_diff, after=after.logit_diff, label=gold), title
+            ),
             f"Each review's margin before and after: {title}. {fixed} answers fixed, {broken} "
             f"broken; accuracy in percentage points: {gains}.",
         )
