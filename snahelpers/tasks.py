@@ -93,7 +93,8 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
         source: "twelve" (the course's tasks), "english" (twelve in natural English, for real
             language models), "ladder" (made-up facts of known frequency), "planted" (the facts of
             `load_dimmed`), "absent" (their twin: as many facts that no model was taught), or a CSV
-            file of your own. Further columns are ignored.
+            file of your own. Each row is a prompt and its target, what rightly follows it, with the
+            space before it; split is "select" or "test". Further columns are ignored.
 
     Returns:
         The tasks by name, in the order in which the file first names them.
@@ -110,11 +111,24 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     table = read_table(path, TASK_COLUMNS)
     problems = [f"{path.name}, row {problem}" for problem in _row_problems(table)]
     refuse(problems, f"{path.name} has {len(problems)} problems:")
+    _say_what_is_glued(path.name, table)
     tasks = {}
     for (name, domain, difficulty), part in table.groupby(TASK_KEYS, sort=False):
         columns = (part[name].tolist() for name in ("prompt", "target", "split"))
         tasks[name] = Task(name, domain, difficulty, tuple(map(Example, *columns)))
     return tasks
+
+
+def _say_what_is_glued(name: str, table: pd.DataFrame) -> None:
+    """Print how many targets run into their prompt's last word, which is seldom meant."""
+    ends = (table.prompt.str[-1] + table.target.str[0]).str
+    if len(glued := table[ends.isalnum() & ends.isascii()]):
+        first = glued.iloc[0]
+        print(
+            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space, the "
+            f"first in row {glued.index[0]}: {(first.prompt + first.target)[-40:]!r}. If a new word is "
+            f"meant, begin the target with a space: {' ' + first.target!r}."
+        )
 
 
 def _row_problems(table: pd.DataFrame) -> list[str]:

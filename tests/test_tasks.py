@@ -57,6 +57,23 @@ def test_what_may_follow_a_prompt_is_the_tokenizers_business(csv, target):
     assert sna.load_tasks(path)["a"].examples[0].target == target
 
 
+def test_targets_that_run_into_their_prompt_are_told_and_kept(csv, capsys):
+    sna.load_tasks(csv(HEADER + ROW + 'sums,maths,easy,test,"Say ""two",!\n'))
+    assert capsys.readouterr().out == ""
+    tasks = sna.load_tasks(csv(HEADER + ROW + "sums,maths,easy,test,Two plus one is,three\n"))
+    said = capsys.readouterr().out
+    assert "mine.csv: 1 of 2 targets" in said
+    assert "in row 3: 'Two plus one isthree'" in said
+    assert "' three'" in said
+    assert tasks["sums"].examples[1].target == "three"
+
+
+@pytest.mark.parametrize("source", ["twelve", "english", "ladder", "planted", "absent"])
+def test_no_target_that_ships_runs_into_its_prompt(source, capsys):
+    sna.load_tasks(source)
+    assert capsys.readouterr().out == ""
+
+
 def test_all_that_is_wrong_with_a_file_is_told_at_once(csv):
     rows = [ROW, ROW.replace("select", "train"), ROW.replace(" four", ""), "a,b\n"]
     with pytest.raises(sna.DataError) as wrong_lengths:
