@@ -125,9 +125,9 @@ def _say_what_is_glued(name: str, table: pd.DataFrame) -> None:
     if len(glued := table[ends.isalnum() & ends.isascii()]):
         first = glued.iloc[0]
         print(
-            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space, the "
-            f"first in row {glued.index[0]}: {(first.prompt + first.target)[-40:]!r}. If a new word is "
-            f"meant, begin the target with a space: {' ' + first.target!r}."
+            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space, "
+            f"the first in row {glued.index[0]}: {(first.prompt + first.target)[-40:]!r}. If a new "
+            f"word is meant, begin the target with a space: {' ' + first.target!r}."
         )
 
 
