@@ -85,8 +85,7 @@ def contest(
             for row in best.itertuples()
         }
         test = judging.run(method, seed=draw, at=at, out=files[1], **run)
-        both = pd.concat([select, test]).merge(best)
-        parts.append(both.assign(draw=draw))
+        parts.append(pd.concat([select, test]).merge(best).assign(draw=draw))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.amplification import Amplification, amplify
 from snahelpers.errors import DataError, Seed, checked
-from snahelpers.frames import GROUPS, select_rows
+from snahelpers.frames import CONFIGURATION, GROUPS, select_rows
 from snahelpers.neurons import draw_of, matched_neurons, mean_activations, output_norms
 from snahelpers.scoring import measure, token_losses
 from snahelpers.stats import bootstrap, interval
@@ -35,10 +35,9 @@ def best_configurations(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: the frame is not a sweep of whole tasks that has `select` rows.
     """
-    keys = ["domain", "layer", "n_neurons", "multiplier"]
-    means = select_rows(frame).groupby(keys, **GROUPS).delta_logodds.mean().reset_index()
-    best = means.loc[means.groupby("domain", **GROUPS).delta_logodds.idxmax()]
-    return best.reset_index(drop=True)
+    groups = select_rows(frame).groupby(["domain", *CONFIGURATION], **GROUPS)
+    means = groups.delta_logodds.mean()
+    return means.loc[means.groupby("domain", **GROUPS).idxmax()].reset_index()
 
 
 def domain_means(
@@ -205,9 +204,9 @@ def matched_effects(
         clean = before[before.domain == domain]
         for draw in draws:
             push = matched(model, amplification, mean, draw)
-            frame = side_effects(model, own, lines, push, before=clean)
-            values = effects(frame, n_resamples=1).set_index("outcome").value
-            rows.append({"draw": draw, "domain": domain, **values})
+            changes = side_effects(model, own, lines, push, before=clean)
+            told = effects(changes, n_resamples=1).set_index("outcome").value
+            rows.append({"draw": draw, "domain": domain, **told})
     return pd.DataFrame(rows, columns=["draw", "domain", *OUTCOMES])
 
 

@@ -274,8 +274,9 @@ def temperature(prepared: Prepared, layer: int) -> Answer:
     answer = amplified(prepared, layer)
     wanted = prepared.select_mean(lambda clean, rows: confidence(answer(clean, rows)).mean(-1))
     logits = torch.cat([clean.logits.flatten(0, 1) for clean in prepared.select]).cpu().double()
-    temperatures = [fit_temperature(logits, mean) for mean in wanted.tolist()]
-    fitted = prepared.factors.new_tensor(temperatures)
+    fitted = prepared.factors.new_tensor(
+        [fit_temperature(logits, mean) for mean in wanted.tolist()]
+    )
     return lambda clean, rows: precise(clean.logits) / fitted[rows, None, None, None]
 
 
@@ -314,8 +315,8 @@ def learned_scaling(prepared: Prepared, layer: int) -> Answer:
     """
     passes, reach = prepared.select, (prepared.factors - 1).abs()
     groups = [(clean.answers, partial(prepared.scaled, clean, layer)) for clean in passes]
-    held = prepared.model.cfg.n_layers - layer  # gradients need what each of these layers gave
-    chunks = prepared.chunks(*passes, layers=held)
+    # Gradients need what each layer from here on gave.
+    chunks = prepared.chunks(*passes, layers=prepared.model.cfg.n_layers - layer)
     factors = torch.cat([learn_factors(groups, reach[rows]) for rows in chunks])
     return _scaled_by(prepared, layer, factors)
 
