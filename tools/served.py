@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-sync"
 ).split()
 TOKEN = "only-for-a-minute"
-START_SECONDS = 90
+START_SECONDS, END_SECONDS = 90, 90
 PAGE_MS, RUN_MS = 60_000, 300_000
 
 RUN_ALL = """async () => {
@@ -93,6 +93,8 @@ def open_notebook(page, url, name):
     page.goto(f"{url}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.model")
+    # Until all of it is there JupyterLab moves about in it.
+    page.evaluate("async () => (await window.jupyterapp.shell.currentWidget.revealed)")
 
 
 def run_all(page):
@@ -110,7 +112,7 @@ def shut_down(page):
 
 
 def scroll_to_cell(page, number):
-    """Cells that are far away are not part of the page."""
+    """The cell of this number, on the page: those that are far away are not."""
     page.evaluate(
         """async number => {
           const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -120,6 +122,7 @@ def scroll_to_cell(page, number):
         number,
     )
     page.wait_for_timeout(1000)
+    return page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
 
 
 def open_lab(page, server, url):
@@ -168,7 +171,7 @@ def _serving(module, port_option, options):
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(END_SECONDS)  # its kernels end first, and may just be starting
 
 
 def _wait_until_up(server, url):

@@ -39,10 +39,11 @@ def test_the_answer_to_a_prediction_is_folded_until_it_is_opened(browser, tmp_pa
         page = served.new_page(browser)
         picture_of(page)
         served.open_notebook(page, url, NOTEBOOKS[0].name)
-        served.scroll_to_cell(page, first_fold(NOTEBOOKS[0]))
-        cell = page.locator(".jp-Cell.jp-mod-active")
+        cell = served.scroll_to_cell(page, first_fold(NOTEBOOKS[0]))
+        closed = cell.locator(".jp-OutputPlaceholder")
+        closed.wait_for()
         assert cell.locator(".jp-OutputArea-output:visible").count() == 0
-        cell.locator(".jp-OutputPlaceholder").click()
+        closed.click()
         assert cell.locator(".jp-OutputArea-output:visible").count() > 0
         assert page.get_by_text("official Jupyter news").count() == 0
 
