@@ -24,11 +24,15 @@ TOKEN = "only-for-a-minute"
 START_SECONDS, END_SECONDS = 90, 90
 PAGE_MS, RUN_MS = 60_000, 300_000
 
+READY = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.revealed;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session?.kernel?.info;
+}"""
 RUN_ALL = """async () => {
   const app = window.jupyterapp;
   const panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
   await app.commands.execute('notebook:run-all-cells');
   const cells = [...panel.content.model.cells].filter(cell => cell.type === 'code');
   const outputs = cells.flatMap(cell => [...Array(cell.outputs.length).keys()].map(
@@ -93,8 +97,9 @@ def open_notebook(page, url, name):
     page.goto(f"{url}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.model")
-    # Until all of it is there JupyterLab moves about in it.
-    page.evaluate("async () => (await window.jupyterapp.shell.currentWidget.revealed)")
+    # Until all of it is there JupyterLab moves about in it; nor does a server end well while a
+    # kernel is starting.
+    page.evaluate(READY)
 
 
 def run_all(page):
