@@ -42,7 +42,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab app test check format notebooks badges picture drawings models results beyond ledger report \
-	families smollm2 colab-check bench offline offline-check site constraints clean
+	families smollm2 colab-check colab-widgets bench offline offline-check site constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
@@ -120,6 +120,15 @@ badges: $(TOOLS) ## write badges, setup cells and minutes of reading anew
 
 colab-check: $(TOOLS) ## run the notebooks as Colab would (COLAB: its published pip-freeze.txt)
 	$(VENV_PYTHON) tools/colab_check.py $(COLAB)
+
+# Laid over what is installed: the notebooks' JupyterLab with the widgets that Colab has.
+colab-widgets: export PYTHONPATH = $(CURDIR)/build/ipywidgets7
+colab-widgets: export JUPYTER_PATH = $(CURDIR)/build/ipywidgets7/share/jupyter
+colab-widgets: $(TOOLS) ## drive the lab in a browser with ipywidgets 7, which Colab has
+	$(VENV_PYTHON) -m pip install -q --upgrade --no-deps --target build/ipywidgets7 ipywidgets==7.7.1 \
+		"jupyterlab_widgets<2" "widgetsnbextension<4" ipython_genutils
+	$(VENV_PYTHON) -c "import ipywidgets as w; print(w.__version__); assert w.version_info[0] == 7"
+	$(VENV_PYTHON) -m pytest -q tests/browser/test_lab_in_browser.py -k jupyterlab
 
 # Without nnsight the benchmark runs too, and says so: no reason to stop where it cannot be had.
 bench: $(TOOLS) ## time the sweep beside other ways to run it (about 20 minutes)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -220,14 +221,13 @@ def contest_smollm2() -> pd.DataFrame:
 
 
 def matched_smollm2() -> pd.DataFrame:
-    """Activation-matched random neurons at six layers: 10 × 2.4, the first prompts of *select*.
+    """Activation-matched random neurons, six layers × six configurations, few prompts of *select*.
 
-    Draw -1 is the paper's choice, at all the configurations of `without_bos_smollm2`.
+    Draw -1 is the paper's choice.
     """
     model, (tasks, grid, options) = sna.load_model("smollm2"), first_prompts()
     own = sna.sweep(model, tasks, grid, progress=False, **options).assign(draw=-1)
-    ten = replace(grid, counts=(10,), multipliers=(2.4,))
-    return pd.concat([own, matched(model, tasks, ten, **options)], ignore_index=True)
+    return pd.concat([own, matched(model, tasks, grid, **options)], ignore_index=True)
 
 
 def without_bos_smollm2() -> pd.DataFrame:
@@ -246,6 +246,30 @@ def first_prompts() -> tuple[dict[str, sna.Task], sna.Grid, dict]:
     grid = replace(SIX, multipliers=EXAMPLE_MULTIPLIERS)
     options = dict(split="select", neutral=sna.load_neutral("english"))
     return sna.few(sna.load_tasks("english"), FEWER), grid, options
+
+
+def signs_smollm2() -> pd.DataFrame:
+    """Of ten neurons chosen by their (absolute) difference, how many are chosen in a twin, too.
+
+    The twin is SmolLM2 with half of its neurons' signs turned: it gives the same answers.
+    """
+    model, twin, rows = sna.load_model("smollm2"), sna.load_model("smollm2"), []
+    rng, neutral = np.random.default_rng(0), sna.load_neutral("english")
+    for layer in SIX.layers:
+        mlp = twin.blocks[layer].mlp
+        half = rng.permutation(twin.cfg.d_mlp)[: twin.cfg.d_mlp // 2].tolist()
+        getattr(mlp, "in").weight[half] *= -1
+        mlp.out.weight[:, half] *= -1
+    for name, task in sna.load_tasks("english").items():
+        scores = [
+            sna.differential_activation(each, task.split("select").prompts, neutral)
+            for each in (model, twin)
+        ]
+        for layer in SIX.layers:
+            for by, values in (("difference", scores), ("|difference|", [s.abs() for s in scores])):
+                own, other = (set(sna.top_neurons(v, layer, 10).tolist()) for v in values)
+                rows.append(dict(task=name, layer=layer, by=by, shared=len(own & other)))
+    return pd.DataFrame(rows)
 
 
 def interference_smollm2() -> pd.DataFrame:
@@ -294,6 +318,7 @@ SWEEPS: dict[str, dict[str, Callable[[], pd.DataFrame]]] = {
         "smollm2-examples": examples_smollm2,
         "smollm2-matched": matched_smollm2,
         "smollm2-without-bos": without_bos_smollm2,
+        "smollm2-signs": signs_smollm2,
         "smollm2-interference": interference_smollm2,
         "smollm2-sst2": sentiment_smollm2,
     },
