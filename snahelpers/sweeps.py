@@ -488,7 +488,7 @@ def layers_of(model: TransformerBridge, grid: Grid) -> list[int]:
 def suggest(
     model: TransformerBridge, task: Task, grid: Grid = PAPER_GRID, *, tries: int = 5
 ) -> pd.DataFrame:
-    """Which layer, which neurons, which multiplier: chosen in two passes instead of a sweep.
+    """Which layer, which neurons, which multiplier: chosen in two steps instead of a sweep.
 
     The first pass is gradient × activation (attribution patching), which knows how fast the
     answers' log-odds rise with every neuron's multiplier. By that alone the largest multiplier is

@@ -80,7 +80,8 @@ def cost() -> pd.DataFrame:
 
     A row for each task; and in `task` "all that decide" or "all others" their means, with tasks
     and in each its prompts drawn again. `share` is of the winner's gain, `cost` in per cent of the
-    sweep's, `by_chance` the gain less the winner's of equally many configurations by chance.
+    sweep's, `by_chance` the gain less the winner's of equally many configurations by chance, `n`
+    the number of tasks.
     """
     runs, swept, rows = shipped("beyond-suggest"), sweeps(), []
     real = deciding(runs)
@@ -131,7 +132,8 @@ def _means(table: pd.DataFrame, losses: dict[tuple, list]) -> pd.DataFrame:
         part = table[(table.decides == decides) & (table.tries == tries)]
         low, high = interval(bootstrap_groups(groups))
         name = "all that decide" if decides else "all others"
-        row = dict(base="", model="", task=name, decides=decides, tries=tries, low=low, high=high)
+        row = dict(base="", model="", task=name, decides=decides, tries=tries, n=len(part))
+        row |= dict(low=low, high=high)
         rows.append(row | part[["cost", "winner", "less", "by_chance"]].mean().to_dict())
     return pd.DataFrame(rows)
 
