@@ -18,7 +18,7 @@ ANCHORS = {
 TERMS = {
     "Residual stream": r"residual stream",
     "Hook": r"hooks?\b(?!_)",
-    "Logit": r"logits?\b",
+    "Logit": r"(?<!direct )logits?\b",
     "Softmax": r"softmax",
     "Nats": r"nats?\b",
     "Log-odds": r"log-odds",
