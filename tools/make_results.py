@@ -260,11 +260,10 @@ def signs_smollm2() -> pd.DataFrame:
         half = rng.permutation(twin.cfg.d_mlp)[: twin.cfg.d_mlp // 2].tolist()
         getattr(mlp, "in").weight[half] *= -1
         mlp.out.weight[:, half] *= -1
+    at_rest = {each: sna.mean_activations(each, neutral) for each in (model, twin)}
     for name, task in sna.load_tasks("english").items():
-        scores = [
-            sna.differential_activation(each, task.split("select").prompts, neutral)
-            for each in (model, twin)
-        ]
+        prompts = task.split("select").prompts
+        scores = [sna.mean_activations(each, prompts) - rest for each, rest in at_rest.items()]
         for layer in SIX.layers:
             for by, values in (("difference", scores), ("|difference|", [s.abs() for s in scores])):
                 own, other = (set(sna.top_neurons(v, layer, 10).tolist()) for v in values)
@@ -333,7 +332,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.names or SWEEPS[options.model]:
         frame = SWEEPS[options.model][name]()
-        numbers = frame.select_dtypes("float64").columns.drop("multiplier")
+        numbers = frame.select_dtypes("float64").columns.difference(["multiplier"])
         # Seven digits are more than a rerun on another processor reproduces.
         frame[numbers] = frame[numbers].astype("float32")
         frame.to_parquet(FOLDER / f"{name}.parquet", index=False)
