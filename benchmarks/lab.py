@@ -58,7 +58,7 @@ def main() -> None:
 
 def measure(page, model: str) -> list[tuple[float, float]]:
     """Milliseconds from a key press to the new picture, and to the last change."""
-    handle = served.control(page, "multiplier").locator(".noUi-handle")
+    handle = served.control(page, "multiplier").locator(served.HANDLE)
     handle.focus()
     page.evaluate(WATCH)
     found = []

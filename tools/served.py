@@ -20,6 +20,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
     "--disable-sync"
 ).split()
+# Of a slider, in ipywidgets 8 and in 7, which Colab has.
+HANDLE, TRACK = ".noUi-handle, .ui-slider-handle", ".noUi-base, .ui-slider"
 TOKEN = "only-for-a-minute"
 START_SECONDS, END_SECONDS = 90, 20
 PAGE_MS, RUN_MS = 60_000, 300_000

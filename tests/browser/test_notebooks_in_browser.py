@@ -24,10 +24,10 @@ def test_run_all_then_move_a_slider(browser, url, path, picture_of):
     assert ran["panels"]
 
     served.scroll_to_cell(page, ran["panels"][-1])
-    panel = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
+    panel = page.locator(f".jp-OutputArea-output:has({served.HANDLE})").last
     image = panel.locator("img").first
     old = image.get_attribute("src")
-    panel.locator(".noUi-handle").first.press("ArrowRight")
+    panel.locator(served.HANDLE).first.press("ArrowRight")
     page.wait_for_function("([image, old]) => image.src !== old", arg=[image.element_handle(), old])
     assert panel.locator("img").count() == 1
     served.shut_down(page)
