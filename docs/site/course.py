@@ -45,7 +45,7 @@ ORDER = (
 NAMED = re.compile(r"\[(\d\d · [^]]+)\]\((notebooks/\w+)\.ipynb\)")
 NAVIGATION = {
     "README": {
-        "Look it up": "docs/glossary docs/claims docs/api docs/families data/README",
+        "Look it up": "docs/glossary docs/claims docs/api docs/executors docs/families data/README",
         "Teach it": "docs/instructors docs/summary_card docs/slides/*",
         "Change it": "CONTRIBUTING benchmarks/README CHANGELOG LICENSE-TEXT",
     },
