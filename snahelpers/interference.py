@@ -71,8 +71,10 @@ def answers(
     owners = [(task, place) for task in tasks for place in range(len(task))]
     if owners:  # all in one call of `measure`: its batches are prompts of equal length
         examples = tuple(task.examples[place] for task, place in owners)
-        rows = [(task.domain, task.name, place, 1) for task, place in owners]
-        keys = pd.DataFrame(rows, columns=[*KEYS, "weight"])
+        keys = pd.DataFrame(
+            [(task.domain, task.name, place, 1) for task, place in owners],
+            columns=[*KEYS, "weight"],
+        )
         parts.append(keys.join(measure(model, Task("all", "", "", examples))[OUTCOMES[:4]]))
     if len(texts):
         losses = np.empty((len(texts), 2))

@@ -243,14 +243,14 @@ def matched(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
 
 def by_attribution(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
     """The largest gradient × activation, which looks at the answers of "select"."""
-    select = task.split("select")
-    return _tops(attributions(readings.model, select, positions=readings.positions), k)
+    return _tops(
+        attributions(readings.model, task.split("select"), positions=readings.positions), k
+    )
 
 
 def highest_and_matched(readings: Readings, task: Task, k: int, seed: int) -> Neurons:
     """First the paper's neurons, to know how much they add; then those that stand in for them."""
-    pair = [choose(readings, task, k, seed) for choose in (highest, matched)]
-    return torch.cat(pair, dim=1)
+    return torch.cat([choose(readings, task, k, seed) for choose in (highest, matched)], dim=1)
 
 
 def _tops(scores: Float[torch.Tensor, "layer d_mlp"], k: int) -> Neurons:

@@ -8,8 +8,10 @@ Amplified are three *arms* of neurons: *positive* and *negative* are those tied 
 positive, then k for negative.
 """
 
+import csv
 import os
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,6 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from snahelpers.engines import ENGINES, CleanPass, choose_engine
 from snahelpers.errors import DataError, check_range, checked
-from snahelpers.files import read_table
 from snahelpers.neurons import differential_activation, top_neurons
 from snahelpers.scoring import log_p, read_logits
 from snahelpers.tasks import Batch, Example, answer_batches, as_texts, load_reviews
@@ -38,7 +39,13 @@ SENTENCE_COLUMNS, LABEL_COLUMNS = ("sentence", "text", "review"), ("label", "sen
 VALUES = dict.fromkeys(("1", "1.0", "true", "pos", "positive"), "positive") | dict.fromkeys(
     ("0", "0.0", "false", "neg", "negative"), "negative"
 )
-FILES = (".tsv", ".csv", ".parquet")
+AS_TEXT = dict(dtype=str, keep_default_na=False)  # "null" and "N/A" are words
+READERS = {  # GLUE's .tsv files do not quote; all but parquet may be packed (.gz)
+    ".tsv": partial(pd.read_csv, sep="\t", quoting=csv.QUOTE_NONE, **AS_TEXT),
+    ".csv": partial(pd.read_csv, **AS_TEXT),
+    ".jsonl": partial(pd.read_json, lines=True, dtype=False),
+    ".parquet": pd.read_parquet,
+}
 
 
 def prompts(sentences: Collection[str]) -> list[str]:
@@ -246,8 +253,9 @@ def load_sst2(source: str | Path | None = None) -> pd.DataFrame:
 
     Args:
         source: "reviews" (the course's own, whose halves are fixed and which need no network), a
-            file (GLUE's dev.tsv, csv or parquet), or "stanfordnlp/sst2". By default the file that
-            the environment variable SNA_SST2 names, else the hub, else, with a word, "reviews".
+            file (GLUE's dev.tsv, csv or jsonl, packed as .gz or not, parquet), or
+            "stanfordnlp/sst2". By default the file that the environment variable SNA_SST2 names,
+            else the hub, else, with a word, "reviews".
 
     Returns:
         Columns sentence, label (positive or negative) and split.
@@ -284,18 +292,22 @@ def _from_hub(required: bool) -> pd.DataFrame | None:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if path.suffix not in FILES:
+    kind = Path(path.name.removesuffix(".gz")).suffix
+    if kind not in READERS:
         raise DataError(
-            f"{str(path)!r} is no {', '.join(FILES)} file: give GLUE's dev.tsv or one like it, "
+            f"{str(path)!r} is no {', '.join(READERS)} file: give GLUE's dev.tsv or one like it, "
             f"{HUB_NAME!r}, or {OWN!r} for the course's own."
         )
-    if path.suffix != ".parquet":
-        return read_table(path)
+    if not os.path.isfile(path):  # which never raises
+        raise DataError(f"There is no file {path}. Check the spelling and the folder.")
     try:
-        with path.open("rb") as file:  # which says it better than pyarrow if there is none
-            return pd.read_parquet(file).astype(object)  # raises where text is damaged
+        table = READERS[kind](path)
+        names = ["label" if str(name).lower() in VALUES else "sentence" for name in table]
+        if "label" in names:  # no header: the first review was taken for one
+            table = READERS[kind](path, header=None, names=names)
+        return table.astype(object)  # raises where text is damaged
     except Exception as error:  # pandas and pyarrow each have their own
-        raise DataError(f"{path.name} cannot be read as .parquet: {error}") from error
+        raise DataError(f"{path.name} cannot be read as {kind}: {error}") from error
 
 
 def _tidy(table: pd.DataFrame, name: str) -> pd.DataFrame:

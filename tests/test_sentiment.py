@@ -56,21 +56,56 @@ def tsv(folder, frame=None):
 # Reading
 
 
-@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".parquet"])
+def written(frame, path, **options):
+    """The frame in the form that the file's name says."""
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif ".jsonl" in path.suffixes:
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, sep="\t" if ".tsv" in path.suffixes else ",", index=False, **options)
+    return path
+
+
+FORMS = [".tsv", ".csv", ".jsonl", ".parquet", ".tsv.gz", ".csv.gz", ".jsonl.gz"]
+
+
+@pytest.mark.parametrize("suffix", FORMS)
 @pytest.mark.parametrize(
     "names", [("sentence", "label"), ("Text", "Sentiment"), ("review", "label")]
 )
 def test_columns_are_found_under_their_usual_names(tmp_path, suffix, names):
     frame = table(*names).assign(idx=range(N))
-    path = tmp_path / f"reviews{suffix}"
-    if suffix == ".parquet":
-        frame.to_parquet(path)
-    else:
-        frame.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
+    path = written(frame, tmp_path / f"reviews{suffix}")
     reviews = sentiment.load_sst2(path)
     assert list(reviews) == ["sentence", "label", "split"]
     assert reviews.sentence.tolist() == SENTENCES
     assert reviews.label.tolist() == [("negative", "positive")[label] for label in LABELS]
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("form", [float, bool, lambda label: ("neg", "pos")[label]])
+def test_labels_may_be_numbers_truths_or_short_words(tmp_path, suffix, form):
+    frame = table(labels=[form(label) for label in LABELS])
+    reviews = sentiment.load_sst2(written(frame, tmp_path / f"reviews{suffix}"))
+    assert reviews.label.tolist() == [("negative", "positive")[label] for label in LABELS]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".csv.gz"])
+@pytest.mark.parametrize("order", [["sentence", "label"], ["label", "sentence"]])
+def test_a_header_may_be_missing(tmp_path, suffix, order):
+    path = written(table()[order], tmp_path / f"reviews{suffix}", header=False)
+    assert sentiment.load_sst2(path).sentence.tolist() == SENTENCES
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("column", ["sentence", "label"])
+def test_what_is_missing_is_told_with_its_place(tmp_path, suffix, column):
+    frame = table().astype(object)
+    frame.loc[4, column] = None
+    path = written(frame, tmp_path / f"reviews{suffix}")
+    with pytest.raises(sna.DataError, match=f"example 5: the {column} is empty"):
+        sentiment.load_sst2(path)
 
 
 def test_labels_may_be_words_and_sentences_may_look_like_missing_values(tmp_path):
@@ -133,12 +168,20 @@ def test_what_is_no_sst2_is_refused_with_what_was_expected(tmp_path, frame, mess
     "name, content, message",
     [
         ("missing.tsv", None, "There is no file"),
-        ("missing.parquet", None, "cannot be read as .parquet: .*No such file"),
-        ("reviews.xlsx", b"PK", r"no \.tsv, \.csv, \.parquet file: give GLUE's dev\.tsv"),
-        ("latin.tsv", "sentence\tlabel\ncaf\u00e9\t1".encode("latin-1"), "not UTF-8"),
+        ("missing.parquet", None, "There is no file"),
+        ("reviews.xlsx", b"PK", r"no \.tsv, \.csv, \.jsonl, \.parquet file: give GLUE's dev"),
+        (
+            "latin.tsv",
+            "sentence\tlabel\ncaf\u00e9\t1".encode("latin-1"),
+            "latin.tsv cannot be read as .tsv: .utf-8. codec",
+        ),
         ("broken.parquet", b"not parquet", "cannot be read as .parquet"),
-        ("broken.csv", b'sentence,label\na,1\n"b,c,d\n', "broken.csv, line 3: not a CSV row"),
-        ("empty.csv", b"", "empty.csv has a header and no rows"),
+        (
+            "broken.csv",
+            b'sentence,label\na,1\n"b,c,d\n',
+            "broken.csv cannot be read as .csv: .*row 2",
+        ),
+        ("empty.csv", b"", "empty.csv cannot be read as .csv: No columns"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path, name, content, message):
