@@ -23,7 +23,7 @@ root_doc = "README"
 include_patterns = [
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-TEXT.md", "notebooks/*.ipynb",
     "docs/*.md", "docs/api.rst", "docs/slides/*.md",
-    "data/*.md", "data/*/*.md", "data/models/*/README.md", "benchmarks/README.md",
+    "data/*.md", "data/*/*.md", "data/models/*/README.md", "benchmarks/*.md",
 ]  # fmt: skip
 exclude_patterns = [".*", "build", "dist", "data/recipe", "test-artifacts", "**/.ipynb_checkpoints"]
 

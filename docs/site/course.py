@@ -47,7 +47,7 @@ NAVIGATION = {
     "README": {
         "Look it up": "docs/glossary docs/claims docs/api docs/executors docs/families data/README",
         "Teach it": "docs/instructors docs/summary_card docs/slides/*",
-        "Change it": "CONTRIBUTING benchmarks/README CHANGELOG LICENSE-TEXT",
+        "Change it": "CONTRIBUTING benchmarks/README benchmarks/scale CHANGELOG LICENSE-TEXT",
     },
     "data/README": {"Data": "data/*"},
 }
