@@ -121,8 +121,8 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
 
 def _say_what_is_glued(name: str, table: pd.DataFrame) -> None:
     """Print how many targets run into their prompt's last word, which is seldom meant."""
-    ends = (table.prompt.str[-1] + table.target.str[0]).str
-    if len(glued := table[ends.isalnum() & ends.isascii()]):
+    ends = table.prompt.str[-1] + table.target.str[0]
+    if len(glued := table[ends.str.fullmatch("[A-Za-z0-9]{2}")]):
         first = glued.iloc[0]
         print(
             f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space, "
