@@ -82,7 +82,7 @@ def locate(name: str) -> Path:
     if folder.is_file() and folder.suffix == ".gguf":
         return _checked(converted(folder), name)
     if folder.is_absolute() or name.startswith((".", "~")) or name.endswith(".gguf"):
-        raise ModelError(f"There is no folder {name}. Check the path, or name a model instead.")
+        raise ModelError(f"There is no file or folder {name}. Check the path, or name a model.")
     return cached_folder(name) or _download(name)
 
 
@@ -280,8 +280,8 @@ def _hub_errors(name: str) -> Iterator[None]:
         if unknown or ("/" not in name and name not in WELL_KNOWN):
             raise ModelError(
                 f"There is no model {name!r}.{did_you_mean(name, choices)} Models that ship with "
-                f"this package: {', '.join(embedded_models()) or 'none'}. Others: a folder, or a "
-                "name on the Hugging Face hub."
+                f"this package: {', '.join(embedded_models()) or 'none'}. Others: 'smollm2' "
+                "(make smollm2), a folder, a GGUF file, or a name on the Hugging Face hub."
             ) from None
         hint = "" if name in WELL_KNOWN else did_you_mean(name, choices)
         raise ModelError(

@@ -120,14 +120,15 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
 
 
 def _say_what_is_glued(name: str, table: pd.DataFrame) -> None:
-    """Print how many targets run into their prompt's last word, which is seldom meant."""
+    """Print how many targets follow their prompt with no space or two, which is seldom meant."""
     ends = table.prompt.str[-1] + table.target.str[0]
-    if len(glued := table[ends.str.fullmatch("[A-Za-z0-9]{2}")]):
+    if len(glued := table[ends.str.fullmatch("[A-Za-z0-9]{2}|  ")]):
         first = glued.iloc[0]
         print(
-            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space, "
-            f"the first in row {glued.index[0]}: {(first.prompt + first.target)[-40:]!r}. If a new "
-            f"word is meant, begin the target with a space: {' ' + first.target!r}."
+            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space or "
+            f"with two, the first in row {glued.index[0]}: {first.prompt[-40:] + first.target!r}. "
+            "If a new word is meant, its space belongs to the target and not to the prompt: "
+            f"{' ' + first.target.strip()!r}."
         )
 
 

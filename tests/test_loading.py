@@ -91,9 +91,9 @@ def test_an_adapter_has_to_be_merged_first(tmp_path):
         (dict(name="minnow", dtype=torch.int32), "no floating-point type"),
         (dict(name=torch.nn.Linear(1, 1)), "not a Linear. Save a model"),
         (dict(name="x" * 5000), "5,000 characters"),
-        (dict(name="./nowhere"), r"There is no folder ./nowhere"),
-        (dict(name="~nobody/x"), "There is no folder"),
-        (dict(name="nowhere.gguf"), "There is no folder"),
+        (dict(name="./nowhere"), r"There is no file or folder ./nowhere"),
+        (dict(name="~nobody/x"), "There is no file or folder"),
+        (dict(name="nowhere.gguf"), "There is no file or folder"),
     ],
 )
 def test_what_cannot_be_loaded_is_a_sentence_about_that(arguments, said):

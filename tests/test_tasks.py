@@ -66,6 +66,8 @@ def test_targets_that_run_into_their_prompt_are_told_and_kept(csv, capsys):
     assert "in row 3: 'Two plus one isthree'" in said
     assert "' three'" in said
     assert tasks["sums"].examples[1].target == "three"
+    sna.load_tasks(csv(HEADER + ROW + "sums,maths,easy,test,Two plus one is , three\n"))
+    assert "1 of 2 targets" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("source", ["twelve", "english", "ladder", "planted", "absent"])
