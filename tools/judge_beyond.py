@@ -223,7 +223,8 @@ def in_zone2() -> pd.DataFrame:
 def pairs() -> pd.DataFrame:
     """The interaction of every pair on a task, in nats, and that with random partners."""
     rows, at = [], ["base", "where", "task", "partner"]
-    for case, part in shipped("beyond-together").groupby(at, sort=False):
+    measured = pd.concat([shipped("beyond-together"), shipped("beyond-three")])
+    for case, part in measured.groupby(at, sort=False):
         by = part.pivot(index="example", columns=["condition", "draw"], values="delta_logodds")
         own = (by["both"][0] - by["alone"][0] - by["partner"][0]).to_numpy()
         drawn = (by["control"].sub(by["alone"][0], axis=0) - by["stand-in"]).mean()

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pandas as pd
@@ -290,6 +290,32 @@ def together(name: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def three(name: str) -> pd.DataFrame:
+    """As `together`, with two partners at their layers; `partner` is the sum of their effects."""
+    model, parts = model_of(name), []
+    tasks = {task: all_tasks(name)[task] for task in PAIRED[name]}
+    for task, (a, b) in product(tasks, combinations(tasks, 2)):
+        if task in (a, b):
+            continue
+        test, own = judged_on(name, tasks[task]), winner(name, task)
+        given = [("partner", "both", 0, [winner(name, a), winner(name, b)])]
+        for draw in range(TOGETHER_DRAWS[name]):
+            drawn = [matched(model, tasks[t], winner(name, t), draw) for t in (a, b)]
+            given.append(("stand-in", "control", draw, drawn))
+        found = [changes(model, test, own).assign(condition="alone", draw=0)]
+        for partner, all_three, draw, others in given:
+            first, second = (changes(model, test, other) for other in others)
+            first["delta_logodds"] += second.delta_logodds
+            found.append(first.assign(condition=partner, draw=draw))
+            at_once = changes(model, test, own, *others)
+            found.append(at_once.assign(condition=all_three, draw=draw))
+        shared = sum(shared_by(own, winner(name, partner)) for partner in (a, b))
+        labels = dict(task=task, partner=f"{a} and {b}", where="three at once", shared=shared)
+        parts.append(pd.concat(found).assign(**labels))
+        print(f"three: {name}, {task} with {a} and {b}")
+    return pd.concat(parts, ignore_index=True)
+
+
 def two_circuits() -> list[Changes]:
     """The case with known truth: both sets of facts under their keys, alone and together."""
     model, keys = both_planted()
@@ -337,9 +363,13 @@ def pair(
         changes(model, test, *pushes).assign(condition=condition, draw=draw)
         for condition, draw, pushes in given
     ]
-    shared = len(set(own.neurons) & set(partner.neurons)) * (own.layer == partner.layer)
-    labels = dict(task=task.name, partner=other.name, where=where, shared=shared)
-    return pd.concat(parts).assign(**labels)
+    labels = dict(partner=other.name, where=where, shared=shared_by(own, partner))
+    return pd.concat(parts).assign(task=task.name, **labels)
+
+
+def shared_by(one: sna.Amplification, other: sna.Amplification) -> int:
+    """How many neurons both amplify."""
+    return len(set(one.neurons) & set(other.neurons)) * (one.layer == other.layer)
 
 
 # 4. What do these neurons compute?
@@ -582,6 +612,7 @@ TABLES: dict[str, Callable[[str], pd.DataFrame]] = {
     "written": written,
     "chat": chat,
     "together": together,
+    "three": three,
 }
 
 
