@@ -111,7 +111,7 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     table = read_table(path, TASK_COLUMNS)
     problems = [f"{path.name}, row {problem}" for problem in _row_problems(table)]
     refuse(problems, f"{path.name} has {len(problems)} problems:")
-    _say_what_is_glued(path.name, table)
+    _say_which_spaces_are_odd(path.name, table)
     tasks = {}
     for (name, domain, difficulty), part in table.groupby(TASK_KEYS, sort=False):
         columns = (part[name].tolist() for name in ("prompt", "target", "split"))
@@ -119,14 +119,14 @@ def load_tasks(source: str | Path = "twelve") -> dict[str, Task]:
     return tasks
 
 
-def _say_what_is_glued(name: str, table: pd.DataFrame) -> None:
+def _say_which_spaces_are_odd(name: str, table: pd.DataFrame) -> None:
     """Print how many targets follow their prompt with no space or two, which is seldom meant."""
     ends = table.prompt.str[-1] + table.target.str[0]
-    if len(glued := table[ends.str.fullmatch("[A-Za-z0-9]{2}|  ")]):
-        first = glued.iloc[0]
+    if len(odd := table[ends.str.fullmatch("[A-Za-z0-9]{2}|  ")]):
+        first = odd.iloc[0]
         print(
-            f"{name}: {len(glued)} of {len(table)} targets follow their prompt without a space or "
-            f"with two, the first in row {glued.index[0]}: {first.prompt[-40:] + first.target!r}. "
+            f"{name}: {len(odd)} of {len(table)} targets follow their prompt without a space or "
+            f"with two, the first in row {odd.index[0]}: {first.prompt[-40:] + first.target!r}. "
             "If a new word is meant, its space belongs to the target and not to the prompt: "
             f"{' ' + first.target.strip()!r}."
         )

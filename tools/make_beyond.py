@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from transformer_lens.model_bridge import TransformerBridge
 
 import snahelpers as sna
-from make_results import FOLDER, SIX, SMALL, few_selected
+from make_results import FOLDER, SIX, SMALL, few_selected, keep
 from snahelpers.amplification import output_weights
 from snahelpers.frames import CONFIGURATION, SPLITS
 from snahelpers.neurons import attributions, draw_of
@@ -626,14 +626,11 @@ def main() -> None:
         frame = TABLES[name](options.model).assign(base=options.model)
         if frame.empty:  # minnow was never tuned to chat
             continue
-        numbers = frame.select_dtypes("float64").columns.difference(["multiplier"])
-        frame[numbers] = frame[numbers].astype("float32")
         file = FOLDER / f"beyond-{name}.parquet"
         if file.exists():
             others = pd.read_parquet(file)
             frame = pd.concat([others[others.base != options.model], frame])
-        frame.sort_values("base", kind="stable").to_parquet(file, index=False)
-        print(f"{file.name}: {len(frame):,} rows")
+        keep(frame.sort_values("base", kind="stable"), file)
 
 
 if __name__ == "__main__":

@@ -324,6 +324,13 @@ SWEEPS: dict[str, dict[str, Callable[[], pd.DataFrame]]] = {
 }
 
 
+def keep(frame: pd.DataFrame, file: Path) -> None:
+    """Write a table with seven digits: more than a rerun on another processor reproduces."""
+    numbers = frame.select_dtypes("float64").columns.difference(["multiplier"])
+    frame.astype(dict.fromkeys(numbers, "float32")).to_parquet(file, index=False)
+    print(f"{file.name}: {len(frame):,} rows")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=SWEEPS)
@@ -331,13 +338,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     options = parser.parse_args()
     for name in options.names or SWEEPS[options.model]:
-        frame = SWEEPS[options.model][name]()
-        numbers = frame.select_dtypes("float64").columns.difference(["multiplier"])
-        # Seven digits are more than a rerun on another processor reproduces.
-        frame[numbers] = frame[numbers].astype("float32")
-        frame.to_parquet(FOLDER / f"{name}.parquet", index=False)
+        keep(SWEEPS[options.model][name](), FOLDER / f"{name}.parquet")
         (FOLDER / f"{name}-in-progress.parquet").unlink(missing_ok=True)
-        print(f"{name}: {len(frame):,} rows")
 
 
 if __name__ == "__main__":
