@@ -184,18 +184,16 @@ class Ours:
         self.given = given
         # Its text is not used: neurons are given.
         self.readings = Readings(given.model, ["The cat sat."], "all")
-        self.forget()
 
     def forget(self) -> None:
         """Drop the clean pass, which is made when it is needed and kept for further layers."""
-        self.kept = {}
+        self.readings.passes = {}
 
     def p(self, layer: int, configurations: Sequence[Configuration]) -> P:
         given = self.given
         prepared = Prepared(
             self.readings, given.job.task, configurations, given.neurons, "resume", 2**30
         )
-        prepared.kept = self.kept
         every, silent = slice(0, len(configurations)), tqdm(disable=True)
         frame = measure_layer(given.job, prepared, "differential", layer, silent, every)
         frame = frame.sort_values(["n_neurons", "multiplier", "example"])  # as `configurations`
@@ -204,7 +202,7 @@ class Ours:
     def clean_pass(self) -> None:
         """Only that, to be timed."""
         for batch in self.given.job.batches:
-            CleanPass(self.given.model, batch, self.given.neurons, "all")
+            CleanPass(self.given.model, batch, "all")
 
 
 METHODS = {

@@ -164,12 +164,12 @@ def mean_advantage(
     Raises:
         DataError: a column, a task or one of the two methods is missing.
     """
-    test = _measured_alike(frame, (method, rival))
-    groups: list[list[np.ndarray]] = [[], []]
-    for side, names in enumerate((tasks, less)):
-        for name in names:
-            effects = _effects(test[test.task == name], name, (method, rival))
-            groups[side].append(_advantages(effects, method, rival))
+    pair = method, rival
+    test = _measured_alike(frame, pair)
+    groups = [
+        [_advantages(_effects(test[test.task == name], name, pair), *pair) for name in names]
+        for names in (tasks, less)
+    ]
     rng = np.random.default_rng(seed)
     draws, terms = np.zeros(N_FLIPS), []
     for sign, side in zip((1, -1), groups, strict=True):

@@ -50,39 +50,39 @@ class CleanPass:
     Args:
         model: From `load_model`.
         batch: Texts of one length; logits are read where their answers are, else at the end.
-        neurons: The neurons of every layer that may be amplified.
         positions: "all" or "last", as for `Amplification`.
 
     Attributes:
         places, tokens, answers: Those of the batch.
         n_read: At how many positions, counted from the end, logits are read.
         edited: Bool[torch.Tensor, "batch pos"], where amplification acts.
-        neurons: Int[torch.Tensor, "layer k"], as given, on the model's device.
+        neurons: Int[torch.Tensor, "layer k"], those of every layer that factors are for: all of
+            them, or the choice that it is `of`.
         logits: Float[torch.Tensor, "batch read vocab"].
-        fired: for each layer these neurons' activations [batch, pos, k], zero where not edited.
+        fired: for each layer its neurons' activations [batch, pos, d_mlp], zero where not edited.
         resid_post: for each layer the residual stream after it [batch, pos, d_model].
         blocks: for each layer its block, ready to be called on a residual stream alone.
     """
 
-    def __init__(
-        self,
-        model: TransformerBridge,
-        batch: Batch,
-        neurons: Int[torch.Tensor, "layer k"],
-        positions: str,
-    ) -> None:
-        self.places, self.tokens, self.answers = batch
-        self.neurons, self.n_read = neurons.to(self.tokens.device), max(1, self.answers.shape[1])
+    def __init__(self, model: TransformerBridge, batch: Batch, positions: str) -> None:
+        cfg, (self.places, self.tokens, self.answers) = model.cfg, batch
+        self.n_layers, self.n_read = cfg.n_layers, max(1, self.answers.shape[1])
+        self.neurons = torch.arange(cfg.d_mlp, device=self.tokens.device).expand(cfg.n_layers, -1)
         self.edited = chosen_positions(model, self.tokens, positions, self.n_read)
-        self.n_layers, self.dtype = model.cfg.n_layers, model.cfg.dtype
         # By layer, in whatever order they run.
         self.fired, self.resid_post, self.blocks = {}, {}, {}
         with ExitStack() as hooked:
             for layer, block in enumerate(model.blocks):
-                kept, fired = (partial(f, layer) for f in (self._keep_block, self._keep_fired))
-                hooked.enter_context(block.register_forward_hook(kept, with_kwargs=True))
-                hooked.enter_context(model.hooks([(neuron_site(model, layer).name, fired)]))
+                keep, site = partial(self._keep_block, layer), neuron_site(model, layer)
+                hooked.enter_context(block.register_forward_hook(keep, with_kwargs=True))
+                hooked.enter_context(site.register_forward_hook(partial(self._keep_fired, layer)))
             self.logits = read_logits(model, self.tokens, self.n_read)
+
+    def of(self, neurons: Int[torch.Tensor, "layer k"]) -> "CleanPass":
+        """The same pass with a choice of each layer's neurons, which factors are then for."""
+        chosen = copy.copy(self)
+        chosen.neurons = neurons.to(self.tokens.device)
+        return chosen
 
     @property
     def nbytes(self) -> int:
@@ -98,14 +98,13 @@ class CleanPass:
         self.resid_post[layer] = _first(output)
         rest = _first_row(args[1:])
         named = _first_row({name: kwargs[name] for name in kwargs if name != "hidden_states"})
-        plain = _without_hook_points(block, self.dtype)
+        plain = _without_hook_points(block, self.resid_post[layer].dtype)
         if layer == self.n_layers - 1 and hasattr(plain, "mlp"):
             plain.mlp = _WhereRead(plain.mlp, self.n_read)
         self.blocks[layer] = lambda resid: _first(plain(resid, *rest, **named))
 
-    def _keep_fired(self, layer: int, activation: torch.Tensor, hook: HookPoint) -> None:
-        chosen = activation[..., self.neurons[layer]]
-        self.fired[layer] = chosen * self.edited.unsqueeze(-1)
+    def _keep_fired(self, layer: int, site: HookPoint, args: tuple, fired: torch.Tensor) -> None:
+        self.fired[layer] = fired * self.edited.unsqueeze(-1)
 
 
 def hooks(model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors) -> Logits:
@@ -146,7 +145,7 @@ ENGINES: dict[str, Callable[..., Logits]] = {"hooks": hooks, "resume": resume, "
 def every_neuron(
     model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors
 ) -> Float[torch.Tensor, "config d_mlp"]:
-    """A factor for each neuron of the layer: 1 for those that the clean pass does not name."""
+    """A factor for each neuron of the layer: 1 for those that the clean pass is not of."""
     ones = factors.new_ones(len(factors), model.cfg.d_mlp)
     return ones.index_copy(1, clean.neurons[layer], factors)
 
@@ -155,8 +154,12 @@ def written(
     model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors
 ) -> Float[torch.Tensor, "config batch pos d_model"]:
     """What each configuration adds to the residual stream, if nothing follows the MLP."""
-    W_out = output_weights(model, layer)[clean.neurons[layer]]
-    return added_to_residual(W_out, clean.fired[layer], factors[:, None, None])
+    neurons = clean.neurons[layer]
+    return added_to_residual(
+        output_weights(model, layer)[neurons],
+        clean.fired[layer][..., neurons],
+        factors[:, None, None],
+    )
 
 
 def resume_from(
@@ -236,7 +239,7 @@ def choose_engine(
     name, remarks = model.cfg.model_name, []
     strongest = factors[(factors - 1).abs().sum(dim=1).argmax()].unsqueeze(0)
     by_length = {batch.tokens.shape[1]: Batch(*(part[:2] for part in batch)) for batch in batches}
-    passes = {n: CleanPass(model, by_length[n], neurons, positions) for n in sorted(by_length)}
+    passes = {n: CleanPass(model, by_length[n], positions).of(neurons) for n in sorted(by_length)}
     for engine in ("resume", "batched"):
         objection = _objection(model, passes, layers, strongest, engine)
         if objection is None:
@@ -290,8 +293,7 @@ def disagreement(
     if precision.bits < 32:
         factors = torch.where(factors == 1, factors, factors.clamp(min=HALF_PRECISION_PUSH))
     try:
-        run = resume if engine == "resume" else batched
-        fast = run(model, clean, layer, torch.cat([torch.ones_like(factors), factors]))
+        fast = ENGINES[engine](model, clean, layer, torch.cat([torch.ones_like(factors), factors]))
     except Exception as error:  # blocks of another make may refuse to run alone, each in its words
         return f"it stopped with {type(error).__name__}, {error}".splitlines()[0]
     plain = torch.cat([clean.logits.unsqueeze(0), hooks(model, clean, layer, factors)])

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from transformer_lens.model_bridge import TransformerBridge
 
-from snahelpers.amplification import Amplification, amplify
+from snahelpers.amplification import Amplification, amplify, output_weights
 from snahelpers.errors import DataError, Seed, checked
 from snahelpers.frames import CONFIGURATION, GROUPS, select_rows
-from snahelpers.neurons import draw_of, matched_neurons, mean_activations, output_norms
-from snahelpers.scoring import measure, token_losses
+from snahelpers.neurons import draw_of, matched_neurons, mean_activations
+from snahelpers.scoring import measure, precise, token_losses
 from snahelpers.stats import bootstrap, interval
 from snahelpers.tasks import Task, text_batches
 
@@ -167,7 +167,7 @@ def matched(
 ) -> Amplification:
     """The same amplification of random other neurons that write as much where `means` are from."""
     layer = amplification.layer
-    sizes = means[layer].abs() * output_norms(model)[layer]
+    sizes = means[layer].abs() * precise(output_weights(model, layer).norm(dim=-1)).cpu()
     chosen, draw = torch.tensor(amplification.neurons), draw_of(layer, seed)
     return replace(amplification, neurons=matched_neurons(chosen, sizes, draw))
 

@@ -63,6 +63,7 @@ class Readings:
         fingerprint: Of the model.
         hooked: Whether hooks were on it.
         kept: What is known of the model with these weights; forgotten where hooks are on.
+        passes: The newest passes without amplification.
 
     Raises:
         SNAError: `positions` is something else.
@@ -81,13 +82,27 @@ class Readings:
         if weights not in getattr(model, "kept", {}):
             model.kept = {weights: {}}  # by the model, so that the next sweep begins at once
         self.kept: dict = {} if self.hooked else model.kept[weights]
+        self.passes: dict[str, CleanPass] = {}
 
     def of(self, read: Callable, texts: tuple[str, ...]) -> torch.Tensor:
         """What `read` (such as `mean_activations`) gives for these texts; read once."""
-        key = read.__name__, texts, self.positions
+        make = partial(read, self.model, texts, positions=self.positions)
+        return self.once((read.__name__, texts, self.positions), make)
+
+    def once(self, key: tuple, make: Callable[[], torch.Tensor | tuple]) -> torch.Tensor | tuple:
+        """What `make` gives, made at the first call with this key."""
         if key not in self.kept:
-            self.kept[key] = read(self.model, texts, positions=self.positions)
+            self.kept[key] = make()
         return self.kept[key]
+
+    def clean(self, batch: Batch, budget: float) -> CleanPass:
+        """The pass without amplification; the newest are kept while they fit so many bytes."""
+        key = str([part.tolist() for part in batch])
+        if key not in self.passes:
+            while sum(kept.nbytes for kept in self.passes.values()) > budget:
+                del self.passes[next(iter(self.passes))]
+            self.passes[key] = CleanPass(self.model, batch, self.positions)
+        return self.passes[key]
 
     def difference(self, read: Callable, task: Task) -> Float[torch.Tensor, "layer width"]:
         """On the task's "select" prompts less on neutral text (the paper's section 3.1)."""
@@ -126,7 +141,6 @@ class Prepared:
         self.readings, self.model, self.task = readings, readings.model, task
         self.configurations, self.neurons = configurations, neurons
         self.engine, self.budget = engine, budget
-        self.kept: dict[int, CleanPass] = {}
         weights = next(self.model.parameters())
         counts, multipliers = torch.tensor(configurations, dtype=torch.float64).T.unsqueeze(-1)
         factors = torch.where(torch.arange(neurons.shape[1]) < counts, multipliers, 1)
@@ -134,16 +148,8 @@ class Prepared:
         self.factors = factors.to(weights.device, torch.promote_types(weights.dtype, torch.float32))
 
     def clean_pass(self, batch: Batch) -> CleanPass:
-        """The pass without amplification of a batch of prompts."""
-        return CleanPass(self.model, batch, self.neurons, self.readings.positions)
-
-    def clean_passes(self, batches: Sequence[Batch]) -> Iterator[CleanPass]:
-        """One for each batch; kept for the next layer while they fit the memory."""
-        for i, batch in enumerate(batches):
-            clean = self.kept.get(i) or self.clean_pass(batch)
-            if sum(other.nbytes for other in {**self.kept, i: clean}.values()) <= self.budget:
-                self.kept[i] = clean
-            yield clean
+        """The pass without amplification of a batch of prompts, for this task's neurons."""
+        return self.readings.clean(batch, self.budget).of(self.neurons)
 
     def scaled(self, clean: CleanPass, layer: int, factors: Factors) -> Logits:
         """What the model answers when each neuron is scaled by its factor."""
@@ -168,8 +174,8 @@ class Prepared:
     @cached_property
     def select(self) -> list[CleanPass]:
         """The clean pass of each batch of "select" prompts."""
-        batches = answer_batches(self.model, self.task.split("select").examples)
-        return [self.clean_pass(batch) for batch in batches]
+        select = self.task.split("select")
+        return [self.clean_pass(batch) for batch in answer_batches(self.model, select.examples)]
 
     def select_mean(
         self, number: Callable[[CleanPass, slice], Float[torch.Tensor, "config batch"]]

@@ -231,7 +231,7 @@ def sweep_arms(
     engine, _ = choose_engine(model, [b for b, _ in batches], pairs, "all", layers, factors)
     diffs = np.zeros((len(layers), len(todo), len(sentences)))
     for batch, labels in batches:
-        clean = CleanPass(model, batch, pairs, "all")
+        clean = CleanPass(model, batch, "all").of(pairs)
         for row, layer in zip(diffs, layers, strict=True):
             logits = ENGINES[engine](model, clean, layer, factors)
             for label, answers in labels.items():

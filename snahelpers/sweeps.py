@@ -382,11 +382,8 @@ class Sweeper:
         batches = [batch for job in self.jobs for batch in job.batches]
         lengths, positions = {batch.tokens.shape[1] for batch in batches}, self.readings.positions
         tried = self.engine, positions, *self.layers, *sorted(lengths), float(factors.max())
-        if tried not in self.readings.kept:
-            self.readings.kept[tried] = choose_engine(
-                self.model, batches, neurons, positions, self.layers, factors, self.engine
-            )
-        return self.readings.kept[tried]
+        given = self.model, batches, neurons, positions, self.layers, factors, self.engine
+        return self.readings.once(tried, partial(choose_engine, *given))
 
 
 def run_here(order: tuple, options: dict, asked: dict, piece: tuple[Task, Grid]) -> pd.DataFrame:
@@ -418,7 +415,7 @@ def measure_layer(
     configurations = prepared.configurations[within]
     shape, first = (len(MEASURED), len(configurations), len(job.places)), within.start
     before, after = np.empty(shape), np.empty(shape)
-    for clean in prepared.clean_passes(job.batches):
+    for clean in map(prepared.clean_pass, job.batches):
         places = clean.places.numpy()
         before[..., places] = _measured(clean.logits, clean.answers)[:, None]
         for rows in prepared.chunks(clean, within=within):
@@ -432,8 +429,13 @@ def measure_layer(
             f"answers are no numbers; its activations overflow {prepared.model.cfg.dtype}. Leave "
             "that multiplier out, or load the model with dtype=torch.float32."
         )
-    labels = dict(model=prepared.model.cfg.model_name, method=method, layer=layer)
-    return _frame(job, labels, configurations, before, after)
+    return _frame(
+        job,
+        dict(model=prepared.model.cfg.model_name, method=method, layer=layer),
+        configurations,
+        before,
+        after,
+    )
 
 
 def _measured(logits: Logits, answers: Int[torch.Tensor, "batch read"]) -> np.ndarray:

@@ -64,12 +64,15 @@ def test_what_methods_read_alike_is_read_once(monkeypatch):
     whole = held(methods=names)
     factory.load("gpt2").kept = {}
     read, tried = counted(methods, "mean_activations"), counted(engines, "disagreement")
+    run = counted(methods, "CleanPass")
     held(methods=["differential"])
     once = len(read), len(tried)
     assert once[0] == 1 + len(TWO) and once[1] > 1  # neutral text and tasks; layers and lengths
+    batches = len(run)
     factory.load("gpt2").kept = {}
     frame = held((task for task in TWO), methods=names)  # tasks may come once, too
     assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
+    assert len(run) == 2 * batches  # by all methods and draws together, not by each
     held(methods=names)  # and what these weights have shown is known
     assert (len(read), len(tried)) == (2 * once[0], 2 * once[1])
     pd.testing.assert_frame_equal(frame, whole)

@@ -54,7 +54,7 @@ def test_an_engine_scales_what_a_plain_hook_scales(engine, family, positions, dt
     neurons, factors = some_neurons(model), PUSHED.to(dtype)
     for batch in batches(model):
         where = factory.where(model, batch.tokens, positions, batch.answers.shape[1])
-        clean = CleanPass(model, batch, neurons, positions)
+        clean = CleanPass(model, batch, positions).of(neurons)
         for layer in range(model.cfg.n_layers):
             found = ENGINES[engine](model, clean, layer, factors)
             given = batch, layer, neurons[layer], factors, where
@@ -69,7 +69,7 @@ def test_an_engine_scales_what_a_plain_hook_scales(engine, family, positions, dt
 def test_gradients_reach_the_factors(engine):
     model, factors = factory.load("gpt2", DOUBLE), PUSHED.clone().requires_grad_()
     batch = batches(model)[-1]
-    clean = CleanPass(model, batch, some_neurons(model), "all")
+    clean = CleanPass(model, batch, "all").of(some_neurons(model))
     ENGINES[engine](model, clean, 1, factors)[..., 7].sum().backward()
     step = 1e-5 * torch.ones(K, dtype=DOUBLE)
     with torch.no_grad():
@@ -80,14 +80,14 @@ def test_gradients_reach_the_factors(engine):
 @torch.no_grad()
 def test_resume_caps_the_final_logits():
     model = factory.load("gemma2", DOUBLE)
-    clean = CleanPass(model, batches(model)[0], some_neurons(model), "all")
+    clean = CleanPass(model, batches(model)[0], "all").of(some_neurons(model))
     resumed = engines.resume(model, clean, 1, PUSHED[-1:])[0]
     torch.testing.assert_close(resumed, clean.logits, rtol=1e-6, atol=1e-6)
 
 
 def test_the_clean_pass_keeps_no_logits_but_those_that_are_read():
     model = factory.load("gpt2")
-    clean = CleanPass(model, batches(model)[0], some_neurons(model), "all")
+    clean = CleanPass(model, batches(model)[0], "all").of(some_neurons(model))
     assert clean.logits.untyped_storage().nbytes() == clean.logits.nbytes < clean.nbytes
 
 
@@ -135,7 +135,7 @@ def test_what_runs_at_once_takes_about_the_memory_it_may(engine, family, times, 
     model, budget = factory.load(family), {"gpt2": 1e6, "wordy": 2e7}[family]
     [batch] = text_batches(model, [times * factory.PROMPTS[0]] * 3)
     batch = batch._replace(answers=batch.tokens[:, -1:])
-    clean = CleanPass(model, batch, some_neurons(model), "all")
+    clean = CleanPass(model, batch, "all").of(some_neurons(model))
     factors = torch.full((most_at_once(model, clean, engine, budget), K), 1.5)
     assert len(factors) > 1
     activities = [torch.profiler.ProfilerActivity.CPU]
@@ -152,7 +152,7 @@ def test_what_runs_at_once_takes_about_the_memory_it_may(engine, family, times, 
 
 def test_at_least_one_runs_and_a_processor_takes_no_more_than_its_cache_holds():
     model = factory.load("gpt2")
-    clean = CleanPass(model, batches(model)[0], some_neurons(model), "all")
+    clean = CleanPass(model, batches(model)[0], "all").of(some_neurons(model))
     assert most_at_once(model, clean, "resume", 1.0) == 1
     most = most_at_once(model, clean, "resume", 1e12)
     assert most == engines.CPU_TOKENS // clean.tokens.numel()
@@ -161,6 +161,6 @@ def test_at_least_one_runs_and_a_processor_takes_no_more_than_its_cache_holds():
 def test_a_batch_without_answers_is_read_at_its_end():
     model = factory.load("gpt2")
     [batch] = text_batches(model, ["A dog"])
-    clean = CleanPass(model, batch, some_neurons(model), "last")
+    clean = CleanPass(model, batch, "last").of(some_neurons(model))
     assert isinstance(batch, Batch) and clean.logits.shape[1] == 1
     torch.testing.assert_close(clean.logits[:, 0], model("A dog")[:, -1])

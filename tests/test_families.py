@@ -112,7 +112,7 @@ def test_what_differs_from_head_to_head_is_not_taken_for_rows():
     assert model.cfg.n_heads == 4  # as many as rows: ALiBi's slopes look like a batch
     tokens = model.to_tokens(factory.SENTENCES[0]).repeat(4, 1)
     batch = Batch(torch.arange(4), tokens, tokens[:, :1])
-    clean = engines.CleanPass(model, batch, torch.arange(3).expand(3, -1), "all")
+    clean = engines.CleanPass(model, batch, "all").of(torch.arange(3).expand(3, -1))
     factors = torch.tensor([[2.4, 2.4, 1.0], [0.0, 1.0, 1.0]])
     fast, plain = (engine(model, clean, 0, factors) for engine in (engines.resume, engines.hooks))
     torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)

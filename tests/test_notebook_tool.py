@@ -77,7 +77,8 @@ def test_what_answers_a_prediction_is_folded(write, tmp_path):
     path = write("0", ask, "x = 1", "x", "x + 1", name="00_tiny.ipynb")
     assert tool.main([], tmp_path) == 0
     code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
-    assert [c.metadata.get("jupyter") for c in code] == [None, None, {"outputs_hidden": True}, None]
+    folded = [(c.metadata.get("collapsed"), c.metadata.get("jupyter")) for c in code]
+    assert folded == [(None, None)] * 2 + [(True, {"outputs_hidden": True}), (None, None)]
 
 
 def test_another_model_leaves_the_committed_file(write, tmp_path, capsys):

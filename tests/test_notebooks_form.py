@@ -151,7 +151,8 @@ def folded_predictions(book):
             asked = asked or tool.PREDICT in cell["source"]
         elif asked and cell["outputs"]:
             asked = False
-            if not cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+            told = cell["metadata"]
+            if not (told.get("collapsed") and told.get("jupyter", {}).get("outputs_hidden")):
                 yield f"cell {number} shows the answer to a prediction: run `make notebooks`"
 
 
@@ -329,7 +330,7 @@ def good():
     ]
     for count, cell in enumerate((c for c in cells if c["cell_type"] == "code"), start=1):
         cell["execution_count"] = count
-    cells[3]["metadata"]["jupyter"] = {"outputs_hidden": True}
+    cells[3]["metadata"] |= {"collapsed": True, "jupyter": {"outputs_hidden": True}}
     return {"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": cells}
 
 
@@ -366,6 +367,7 @@ DAMAGE = [
     ("labelled_exercises", drop(", an experiment")),
     ("length", lambda book: book["cells"].extend([markdown("on and on")] * MAX_CELLS)),
     ("folded_predictions", lambda book: book["cells"][3]["metadata"].pop("jupyter")),
+    ("folded_predictions", lambda book: book["cells"][3]["metadata"].pop("collapsed")),
     ("setup_cell", lambda book: book["cells"][1]["metadata"].clear()),
     ("setup_cell", append(1, "\nx = 1" * 8)),
     ("short_cells", append(3, "\nx = 1" * 25)),

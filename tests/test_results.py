@@ -66,10 +66,11 @@ def test_sampled_rows_of_the_other_trainings(seed):
     assert_recomputed(frame, [*KEYS, "example"], np.random.default_rng(seed), per_example=True)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_sampled_rows_of_the_interference(seed):
-    rng, frame = np.random.default_rng(seed), shipped("minnow-interference")
-    plan, draw = make_results.minnow_plan(), int(rng.integers(make_results.DRAWS))
+@pytest.mark.parametrize("base", ["minnow", pytest.param("smollm2", marks=smollm2)])
+def test_sampled_rows_of_the_interference(base):
+    rng, frame = np.random.default_rng(1), shipped(f"{base}-interference")
+    plan = {"minnow": make_results.minnow_plan, "smollm2": make_results.smollm2_plan}[base]()
+    draw = int(rng.integers(frame.draw.max() + 1))
     key, push = list(plan.pushes.items())[int(rng.integers(len(plan.pushes)))]
     one = frame[(frame.amplified == key[0]) & (frame.setting == key[1])]
     assert set(one.layer) == {push.layer} and set(one.n_neurons) == {len(push.neurons)}

@@ -273,9 +273,14 @@ def signs_smollm2() -> pd.DataFrame:
 
 def interference_smollm2() -> pd.DataFrame:
     """As on minnow, at each domain's best alone; fewer prompts, texts and draws."""
+    return interference(smollm2_plan(), FEW_DRAWS)
+
+
+def smollm2_plan() -> "InterferencePlan":
+    """Neurons are chosen on 8 prompts a task, and what they do is measured on 4 others."""
     tasks, neutral = sna.few(sna.load_tasks("english"), FEW), sna.load_neutral("english")[:80]
-    plan = InterferencePlan(sna.load_model("smollm2"), tasks, neutral, (), n_measured=FEWER)
-    return interference(plan, FEW_DRAWS)
+    model = sna.load_model("smollm2")
+    return InterferencePlan(model, tasks, neutral, multipliers=(), n_measured=FEWER)
 
 
 def sentiment_smollm2() -> pd.DataFrame:

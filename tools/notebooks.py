@@ -163,14 +163,15 @@ def write(book: NotebookNode, path: Path) -> bool:
 def fold_predictions(book: NotebookNode) -> None:
     """Fold the outputs that answer a *Predict*: the next ones after it, until they are opened.
 
-    JupyterLab and the site keep them folded; Colab and GitHub show them all the same.
+    Written as JupyterLab writes it, which keeps them folded, as the site does: by both names.
+    Colab saves its own hidden outputs as `collapsed`; GitHub shows all.
     """
     asked = False
     for cell in book.cells:
         if cell.cell_type == "markdown":
             asked = asked or PREDICT in cell.source
         elif asked and cell.outputs:
-            cell.metadata.jupyter = cell.metadata.get("jupyter", {}) | {"outputs_hidden": True}
+            cell.metadata.update(collapsed=True, jupyter={"outputs_hidden": True})
             asked = False
         else:
             cell.metadata.pop("jupyter", None)

@@ -70,9 +70,7 @@ class Bench:
 
     def _clean_pass(self, prompt: str, target: str, positions: str) -> sna.engines.CleanPass:
         [batch] = sna.tasks.answer_batches(self.model, [sna.Example(prompt, target, "test")])
-        return sna.engines.CleanPass(
-            self.model, batch, torch.arange(self.d_mlp).expand(self.n_layers, -1), positions
-        )
+        return sna.engines.CleanPass(self.model, batch, positions)
 
     @torch.no_grad()
     def logits(self, setting: Setting, *edits: sna.Amplification) -> torch.Tensor:
