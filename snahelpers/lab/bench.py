@@ -85,7 +85,7 @@ class Bench:
         ).to(clean.tokens.device)
         if layer not in self._inexact:
             # In half precision it rounds otherwise than the clean pass, as if something changed.
-            self._inexact[layer] = clean.dtype.itemsize < 4 or sna.engines.disagreement(
+            self._inexact[layer] = clean.logits.dtype.itemsize < 4 or sna.engines.disagreement(
                 self.model, clean, layer, torch.full_like(factors[:1], 1.1), clean.answers
             )
         engine = "batched" if self._inexact[layer] else "resume"
