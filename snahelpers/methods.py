@@ -86,13 +86,9 @@ class Readings:
 
     def of(self, read: Callable, texts: tuple[str, ...]) -> torch.Tensor:
         """What `read` (such as `mean_activations`) gives for these texts; read once."""
-        make = partial(read, self.model, texts, positions=self.positions)
-        return self.once((read.__name__, texts, self.positions), make)
-
-    def once(self, key: tuple, make: Callable[[], torch.Tensor | tuple]) -> torch.Tensor | tuple:
-        """What `make` gives, made at the first call with this key."""
+        key = read.__name__, texts, self.positions
         if key not in self.kept:
-            self.kept[key] = make()
+            self.kept[key] = read(self.model, texts, positions=self.positions)
         return self.kept[key]
 
     def clean(self, batch: Batch, budget: float) -> CleanPass:

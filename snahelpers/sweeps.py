@@ -379,11 +379,18 @@ class Sweeper:
         self, neurons: Int[torch.Tensor, "layer k"], factors: Factors
     ) -> tuple[str, str | None]:
         """An engine that is exact here; what these weights have shown once is not proven again."""
+        kept, positions = self.readings.kept, self.readings.positions
         batches = [batch for job in self.jobs for batch in job.batches]
-        lengths, positions = {batch.tokens.shape[1] for batch in batches}, self.readings.positions
-        tried = self.engine, positions, *self.layers, *sorted(lengths), float(factors.max())
-        given = self.model, batches, neurons, positions, self.layers, factors, self.engine
-        return self.readings.once(tried, partial(choose_engine, *given))
+        key = self.engine, positions, float(factors.max())
+        asked = {*self.layers}, {batch.tokens.shape[1] for batch in batches}
+        if key not in kept or any(new - old for new, old in zip(asked, kept[key][0], strict=True)):
+            kept[key] = (
+                asked,
+                choose_engine(
+                    self.model, batches, neurons, positions, self.layers, factors, self.engine
+                ),
+            )
+        return kept[key][1]
 
 
 def run_here(order: tuple, options: dict, asked: dict, piece: tuple[Task, Grid]) -> pd.DataFrame:

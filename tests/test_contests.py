@@ -54,12 +54,28 @@ def test_each_method_and_draw_shows_what_its_best_configuration_does():
             assert means.p_base["select"] == pytest.approx(row.p_base, rel=1e-5)
 
 
-def test_what_methods_read_alike_is_read_once(monkeypatch):
+@pytest.fixture
+def counted(monkeypatch):
+    """Counts the calls of a function by its name."""
+
     def counted(module, name):
         calls, function = [], getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: calls.append(a) or function(*a, **k))
         return calls
 
+    return counted
+
+
+def test_an_engine_that_was_exact_at_more_layers_is_not_proven_again(counted):
+    model = factory.load("gpt2")
+    model.kept, tried = {}, counted(engines, "disagreement")
+    for layers, proven in (([0, 2], False), ([2], True), ([0], True), ([1], False)):
+        before = len(tried)
+        factory.sweep(model, TWO, sna.Grid(layers, [2], [1.5]))
+        assert (len(tried) == before) == proven
+
+
+def test_what_methods_read_alike_is_read_once(counted):
     names = ("differential", "negative", "matched")
     whole = held(methods=names)
     factory.load("gpt2").kept = {}
