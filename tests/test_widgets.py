@@ -159,6 +159,14 @@ def test_the_bars_are_a_forward_pass_of_the_model(explorer, model, task, scores,
     assert ("12 neurons (random) of layer 4 × 2.4" in alt) == (chosen_by == "random")
 
 
+def test_an_answer_that_begins_with_a_bare_space_is_named(model, scores):
+    task = sna.Task("spaced", "words", "easy", (sna.Example("The fox is", "  the", "test"),))
+    _, alt = sna.widgets.explorer(model, task, scores, layer=4, k=3, multiplier=2.0).picture(
+        "The fox is", 4, 3, 2.0, "top scores"
+    )
+    assert "P(␣)" in alt
+
+
 # The zone map
 
 

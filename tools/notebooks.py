@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_SECONDS = 600
 MINNOW = "minnow"  # the model of the committed outputs
 
-PREDICT = "**Predict"
+PREDICT = "> **Predict.**"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Written by Jupyter, Colab or VS Code while running or reading; no part of the notebook.
 TRANSIENT_CELL_KEYS = (
