@@ -166,20 +166,25 @@ def test_dask_finishes_although_a_worker_is_killed(client, serial):
     assert_same(swept(Killing()), serial)
 
 
-def test_a_worker_that_cannot_load_the_model_is_one_clear_error(pool, serial, tmp_path):
-    folder, out = tmp_path / "model", tmp_path / "a.parquet"
+def a_model_in(folder):
     factory.write(folder, *factory.FAMILIES["gpt2"][:1], **factory.FAMILIES["gpt2"][1])
-    model = sna.load_model(folder, device="cpu")
-    config = (folder / "config.json").read_text()
+    return sna.load_model(folder, device="cpu")
+
+
+def test_a_worker_that_cannot_load_the_model_is_one_clear_error(pool, serial, tmp_path):
+    # Each in a folder of its own: a slow worker may still be busy with the first.
+    folder, out = tmp_path / "model", tmp_path / "a.parquet"
+    model = a_model_in(folder)
     (folder / "config.json").unlink()  # as on a machine without that folder
     with pytest.raises(sna.SNAError, match=r"A worker stopped \(ModelError.*config.json is miss"):
         swept(pool, model, out=out)
-    (folder / "config.json").write_text(config)
+    folder = tmp_path / "again" / "model"
+    model = a_model_in(folder)
     torch.manual_seed(1)
     other = dict(factory.FAMILIES["gpt2"][1], initializer_range=0.3)
     factory.write(folder, "GPT2LMHeadModel", **other)  # another model by the same name
     with pytest.raises(sna.SNAError, match=r"A worker has another model under the name of model"):
-        swept(pool, model, out=out)
+        swept(pool, model)
 
 
 def test_what_workers_cannot_have_is_refused_before_the_start(monkeypatch):
