@@ -170,8 +170,10 @@ class Prepared:
     @cached_property
     def select(self) -> list[CleanPass]:
         """The clean pass of each batch of "select" prompts."""
-        select = self.task.split("select")
-        return [self.clean_pass(batch) for batch in answer_batches(self.model, select.examples)]
+        return [
+            self.clean_pass(batch)
+            for batch in answer_batches(self.model, self.task.split("select").examples)
+        ]
 
     def select_mean(
         self, number: Callable[[CleanPass, slice], Float[torch.Tensor, "config batch"]]

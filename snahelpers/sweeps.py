@@ -379,18 +379,16 @@ class Sweeper:
         self, neurons: Int[torch.Tensor, "layer k"], factors: Factors
     ) -> tuple[str, str | None]:
         """An engine that is exact here; what these weights have shown once is not proven again."""
-        kept, positions = self.readings.kept, self.readings.positions
+        known, positions = self.readings.kept, self.readings.positions
+        kept = known.setdefault((self.engine, positions, float(factors.max())), {})
         batches = [batch for job in self.jobs for batch in job.batches]
-        key = self.engine, positions, float(factors.max())
-        asked = {*self.layers}, {batch.tokens.shape[1] for batch in batches}
-        if key not in kept or any(new - old for new, old in zip(asked, kept[key][0], strict=True)):
-            kept[key] = (
-                asked,
-                choose_engine(
-                    self.model, batches, neurons, positions, self.layers, factors, self.engine
-                ),
+        asked = frozenset(self.layers), frozenset(batch.tokens.shape[1] for batch in batches)
+        wider = next((shown for shown in kept if all(map(frozenset.issubset, asked, shown))), asked)
+        if wider not in kept:
+            kept[asked] = choose_engine(
+                self.model, batches, neurons, positions, self.layers, factors, self.engine
             )
-        return kept[key][1]
+        return kept[wider]
 
 
 def run_here(order: tuple, options: dict, asked: dict, piece: tuple[Task, Grid]) -> pd.DataFrame:

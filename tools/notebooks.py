@@ -33,6 +33,7 @@ TRANSIENT_CELL_KEYS = (
     "execution",
     "ExecuteTime",
     "collapsed",
+    "jupyter",
     "scrolled",
     "outputId",
     "executionInfo",
@@ -173,8 +174,6 @@ def fold_predictions(book: NotebookNode) -> None:
         elif asked and cell.outputs:
             cell.metadata.update(collapsed=True, jupyter={"outputs_hidden": True})
             asked = False
-        else:
-            cell.metadata.pop("jupyter", None)
 
 
 def chapter_outputs(book: NotebookNode) -> list[NotebookNode]:
