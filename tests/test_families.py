@@ -129,7 +129,7 @@ def test_engines_that_fail_are_named_with_the_reason(monkeypatch, capsys, failin
     by_hooks = swept(model, engine="hooks", progress=False)
     monkeypatch.setattr(model, "kept", {}, raising=False)  # what the weights have shown
     for name in failing:
-        monkeypatch.setattr(engines, name, refuse)
+        monkeypatch.setitem(engines.ENGINES, name, refuse)
     auto, said = swept(model), capsys.readouterr().out
     assert f"engine '{engine}'" in said
     for name in failing:
