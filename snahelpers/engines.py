@@ -104,7 +104,7 @@ class CleanPass:
         self.blocks[layer] = lambda resid: _first(plain(resid, *rest, **named))
 
     def _keep_fired(self, layer: int, site: HookPoint, args: tuple, fired: torch.Tensor) -> None:
-        self.fired[layer] = fired.view(*self.edited.shape, -1) * self.edited.unsqueeze(-1)
+        self.fired[layer] = fired.reshape(*self.edited.shape, -1) * self.edited.unsqueeze(-1)
 
 
 def hooks(model: TransformerBridge, clean: CleanPass, layer: int, factors: Factors) -> Logits:

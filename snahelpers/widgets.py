@@ -297,8 +297,8 @@ def margin_map(
             margins(
                 before.assign(before=before.logit_diff, after=after.logit_diff, label=gold), title
             ),
-            f"Each review's margin before and after: {title}. {fixed} answers fixed, {broken} "
-            f"broken; accuracy in percentage points: {gains}.",
+            f"Each review's margin before and after: {title}. Answers fixed: {fixed}, "
+            f"broken: {broken}; accuracy in percentage points: {gains}.",
         )
 
     return Panel(

@@ -270,7 +270,7 @@ def test_the_margin_map_shows_the_model_and_shifts(model, reviews, scores):
     assert _drawn_after(figure) == pytest.approx(np.tanh((expected + 2.0) / 2), abs=1e-5)
     assert "both, layer 1 × 8.0, all shifted by +2.0" in alt
     still = panel.start | {"multiplier": 1.0, "arm": "random"}
-    assert "0 answers fixed, 0 broken" in panel.picture(**still)[1]
+    assert "Answers fixed: 0, broken: 0" in panel.picture(**still)[1]
 
 
 def test_a_start_out_of_range_is_refused_at_once(model, task, tasks, reviews, scores):
